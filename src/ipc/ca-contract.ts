@@ -1,0 +1,44 @@
+import Type, { type Static } from 'typebox';
+import { Closed, Empty, Id, KeyTypeField, Text, UserId } from './fields.ts';
+
+/**
+ * A line of the sandbox, in place of an approved dossier line: who, and which certificate. Its RFC 8785 JSON is
+ * hashed into the key attestation, as a dossier line's will be (design §5).
+ */
+export const SandboxLine = Closed({
+  userID: UserId,
+  name: Text(200),
+  email: Text(254),
+  phone: Text(16),
+  keyType: KeyTypeField,
+  /** Distinguishes several credentials of one person. */
+  serial: Type.Integer({ minimum: 1, maximum: 99 }),
+  subject: Closed({
+    commonName: Text(64),
+    organisation: Text(64),
+    organisationalUnits: Type.Array(Text(64), { maxItems: 4 }),
+    locality: Type.Optional(Text(128)),
+  }),
+});
+export type SandboxLine = Static<typeof SandboxLine>;
+
+/** Messages that ca answers. */
+export const caContract = {
+  /** Carries a line to an active credential; repeating the same line answers with the same credential. */
+  'sandbox.issue': {
+    links: ['operator'],
+    params: SandboxLine,
+    result: Closed({ subscriber: Id, credentialID: Id }),
+  },
+  'authority.certificates': {
+    links: ['api', 'operator'],
+    params: Empty,
+    result: Closed({ root: Text(16_384), issuing: Text(16_384) }),
+  },
+  status: {
+    links: ['api', 'operator'],
+    params: Empty,
+    result: Closed({ ready: Type.Boolean(), token: Type.Boolean() }),
+  },
+} as const;
+export type CaContract = typeof caContract;

@@ -1,0 +1,17 @@
+import Type from 'typebox';
+
+/** Field types that the contracts share. Everything is bounded; byte strings travel as base64. */
+export const Id = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' });
+export const UserId = Type.String({ minLength: 1, maxLength: 128 });
+export const Bytes = (maxLength: number) => Type.String({ maxLength, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
+export const DigestBytes = Bytes(88);
+export const Oid = Type.String({ maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)+$' });
+export const Instant = Type.Integer({ minimum: 0 });
+export const Secret = Type.String({ minLength: 1, maxLength: 256 });
+export const Text = (maxLength: number) => Type.String({ maxLength });
+export const KeyTypeField = Type.Union([Type.Literal('RSA-2048'), Type.Literal('EC-P256')]);
+export const Empty = Type.Object({}, { additionalProperties: false });
+
+/** A closed object: unknown members are refused on our own wires (design §8). */
+export const Closed = <P extends Record<string, Type.TSchema>>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
