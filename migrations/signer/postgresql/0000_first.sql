@@ -1,0 +1,138 @@
+CREATE SCHEMA "signer";
+--> statement-breakpoint
+CREATE TABLE "signer"."authorizations" (
+	"id" text PRIMARY KEY NOT NULL,
+	"subscriber" text NOT NULL,
+	"client" text NOT NULL,
+	"grant_id" text NOT NULL,
+	"credential" text NOT NULL,
+	"key" text NOT NULL,
+	"key_version" integer NOT NULL,
+	"digest" text NOT NULL,
+	"total" integer NOT NULL,
+	"remaining" integer NOT NULL,
+	"created_at" bigint NOT NULL,
+	"expires_at" bigint NOT NULL,
+	"epoch" text NOT NULL,
+	"sealed_dek" "bytea",
+	"hashes_mac" "bytea" NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."authorized_hashes" (
+	"authorization_id" text NOT NULL,
+	"ordinal" integer NOT NULL,
+	"digest" "bytea" NOT NULL,
+	"signing" text,
+	CONSTRAINT "authorized_hashes_authorization_id_ordinal_pk" PRIMARY KEY("authorization_id","ordinal")
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."credentials" (
+	"id" text PRIMARY KEY NOT NULL,
+	"subscriber" text NOT NULL,
+	"key" text NOT NULL,
+	"key_type" text NOT NULL,
+	"blocked" boolean NOT NULL,
+	"chain" text NOT NULL,
+	"not_before" bigint NOT NULL,
+	"not_after" bigint NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."factors" (
+	"subscriber" text PRIMARY KEY NOT NULL,
+	"activation_failures" integer NOT NULL,
+	"activation_expires_at" bigint NOT NULL,
+	"activation_digest" "bytea",
+	"pin_failures" integer NOT NULL,
+	"pin_locked_until" bigint NOT NULL,
+	"otp_failures" integer NOT NULL,
+	"otp_locked_until" bigint NOT NULL,
+	"sealed_totp" "bytea",
+	"last_step" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"credential" text NOT NULL,
+	"subscriber" text NOT NULL,
+	"key_version" integer NOT NULL,
+	"key_type" text NOT NULL,
+	"spki" "bytea" NOT NULL,
+	"sealed_blob" "bytea" NOT NULL,
+	"sealed_dek" "bytea" NOT NULL,
+	"kek" text NOT NULL,
+	"mechanism" text NOT NULL,
+	"line_hash" "bytea" NOT NULL,
+	"attestation" text NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL,
+	CONSTRAINT "keys_credential_unique" UNIQUE("credential")
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."log_head" (
+	"name" text PRIMARY KEY NOT NULL,
+	"size" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."log_leaves" (
+	"id" text PRIMARY KEY NOT NULL,
+	"position" bigint,
+	"leaf_hash" "bytea" NOT NULL,
+	"leaf" text NOT NULL,
+	CONSTRAINT "log_leaves_position_unique" UNIQUE("position")
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."settings" (
+	"name" text PRIMARY KEY NOT NULL,
+	"value" text NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."signings" (
+	"id" text PRIMARY KEY NOT NULL,
+	"authorization_id" text NOT NULL,
+	"credential" text NOT NULL,
+	"subscriber" text NOT NULL,
+	"signatures" integer NOT NULL,
+	"sign_algo" text NOT NULL,
+	"outcome" text NOT NULL,
+	"started_at" bigint NOT NULL,
+	"ended_at" bigint
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."subscribers" (
+	"id" text PRIMARY KEY NOT NULL,
+	"user_id" text NOT NULL,
+	"name" text NOT NULL,
+	"email" text NOT NULL,
+	"phone" text NOT NULL,
+	"status" text NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL,
+	CONSTRAINT "subscribers_user_id_unique" UNIQUE("user_id")
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."vaults" (
+	"subscriber" text PRIMARY KEY NOT NULL,
+	"public_key" "bytea" NOT NULL,
+	"sealed_private" "bytea" NOT NULL,
+	"opened_by" text NOT NULL,
+	"salt" "bytea" NOT NULL,
+	"kdf" text NOT NULL,
+	"pepper" text NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "authorizations_expiry" ON "signer"."authorizations" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "credentials_subscriber" ON "signer"."credentials" USING btree ("subscriber");--> statement-breakpoint
+CREATE INDEX "signings_outcome" ON "signer"."signings" USING btree ("outcome");

@@ -1,0 +1,135 @@
+CREATE TABLE `authorizations` (
+	`id` text PRIMARY KEY NOT NULL,
+	`subscriber` text NOT NULL,
+	`client` text NOT NULL,
+	`grant_id` text NOT NULL,
+	`credential` text NOT NULL,
+	`key` text NOT NULL,
+	`key_version` integer NOT NULL,
+	`digest` text NOT NULL,
+	`total` integer NOT NULL,
+	`remaining` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`expires_at` integer NOT NULL,
+	`epoch` text NOT NULL,
+	`sealed_dek` blob,
+	`hashes_mac` blob NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `authorizations_expiry` ON `authorizations` (`expires_at`);--> statement-breakpoint
+CREATE TABLE `authorized_hashes` (
+	`authorization_id` text NOT NULL,
+	`ordinal` integer NOT NULL,
+	`digest` blob NOT NULL,
+	`signing` text,
+	PRIMARY KEY(`authorization_id`, `ordinal`)
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `credentials` (
+	`id` text PRIMARY KEY NOT NULL,
+	`subscriber` text NOT NULL,
+	`key` text NOT NULL,
+	`key_type` text NOT NULL,
+	`blocked` integer NOT NULL,
+	`chain` text NOT NULL,
+	`not_before` integer NOT NULL,
+	`not_after` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `credentials_subscriber` ON `credentials` (`subscriber`);--> statement-breakpoint
+CREATE TABLE `factors` (
+	`subscriber` text PRIMARY KEY NOT NULL,
+	`activation_failures` integer NOT NULL,
+	`activation_expires_at` integer NOT NULL,
+	`activation_digest` blob,
+	`pin_failures` integer NOT NULL,
+	`pin_locked_until` integer NOT NULL,
+	`otp_failures` integer NOT NULL,
+	`otp_locked_until` integer NOT NULL,
+	`sealed_totp` blob,
+	`last_step` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `keys` (
+	`id` text PRIMARY KEY NOT NULL,
+	`credential` text NOT NULL,
+	`subscriber` text NOT NULL,
+	`key_version` integer NOT NULL,
+	`key_type` text NOT NULL,
+	`spki` blob NOT NULL,
+	`sealed_blob` blob NOT NULL,
+	`sealed_dek` blob NOT NULL,
+	`kek` text NOT NULL,
+	`mechanism` text NOT NULL,
+	`line_hash` blob NOT NULL,
+	`attestation` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `keys_credential_unique` ON `keys` (`credential`);--> statement-breakpoint
+CREATE TABLE `log_head` (
+	`name` text PRIMARY KEY NOT NULL,
+	`size` integer NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `log_leaves` (
+	`id` text PRIMARY KEY NOT NULL,
+	`position` integer,
+	`leaf_hash` blob NOT NULL,
+	`leaf` text NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `log_leaves_position_unique` ON `log_leaves` (`position`);--> statement-breakpoint
+CREATE TABLE `settings` (
+	`name` text PRIMARY KEY NOT NULL,
+	`value` text NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `signings` (
+	`id` text PRIMARY KEY NOT NULL,
+	`authorization_id` text NOT NULL,
+	`credential` text NOT NULL,
+	`subscriber` text NOT NULL,
+	`signatures` integer NOT NULL,
+	`sign_algo` text NOT NULL,
+	`outcome` text NOT NULL,
+	`started_at` integer NOT NULL,
+	`ended_at` integer
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `signings_outcome` ON `signings` (`outcome`);--> statement-breakpoint
+CREATE TABLE `subscribers` (
+	`id` text PRIMARY KEY NOT NULL,
+	`user_id` text NOT NULL,
+	`name` text NOT NULL,
+	`email` text NOT NULL,
+	`phone` text NOT NULL,
+	`status` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `subscribers_user_id_unique` ON `subscribers` (`user_id`);--> statement-breakpoint
+CREATE TABLE `vaults` (
+	`subscriber` text PRIMARY KEY NOT NULL,
+	`public_key` blob NOT NULL,
+	`sealed_private` blob NOT NULL,
+	`opened_by` text NOT NULL,
+	`salt` blob NOT NULL,
+	`kdf` text NOT NULL,
+	`pepper` text NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;

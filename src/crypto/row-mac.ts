@@ -1,0 +1,37 @@
+import { createHmac } from 'node:crypto';
+import { equalBytes } from '../base/bytes.ts';
+import { KysoError } from '../base/errors.ts';
+
+/** A row that carries its own proof: whoever writes to the database without the token's key is noticed (design §7). */
+export type SealedRow = { version: number; mac: Buffer };
+
+/** Seals and checks rows of one store under a key that comes out of the token at start. */
+export type RowMac = {
+  /** The row with `mac` computed over the table's name, every other field, and the version. */
+  seal<R extends { version: number }>(table: string, row: R): R & SealedRow;
+  /** @throws KysoError integrity — the row is not the one that this process or a predecessor wrote */
+  check(table: string, row: SealedRow): void;
+};
+
+export function rowMac(key: Uint8Array): RowMac {
+  const compute = (table: string, row: object) => createHmac('sha256', key).update(canonical(table, row)).digest();
+  return {
+    seal: (table, row) => ({ ...row, mac: compute(table, row) }),
+    check(table, row) {
+      if (equalBytes(compute(table, row), row.mac)) return;
+      throw new KysoError(
+        'integrity',
+        `a row of ${table} does not carry the right MAC: somebody else wrote to the store`,
+      );
+    },
+  };
+}
+
+/** Table and fields in name order, each with its type, so that no two different rows have one text. */
+function canonical(table: string, row: object): string {
+  const fields = Object.entries(row)
+    .filter(([name, value]) => name !== 'mac' && value !== undefined)
+    .map(([name, value]) => [name, Buffer.isBuffer(value) ? { hex: value.toString('hex') } : value])
+    .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+  return JSON.stringify([table, fields]);
+}

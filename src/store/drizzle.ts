@@ -1,0 +1,12 @@
+import { createRequire } from 'node:module';
+
+/**
+ * The only door to drizzle. Its CommonJS build is loaded instead of the ES modules: 85 ms and 68 MB per process
+ * instead of 400 ms and about 200 MB (measured on Node 24; the ES build pulls in every dialect).
+ */
+const require = createRequire(import.meta.url);
+
+export const { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, ne, sql } =
+  require('drizzle-orm') as typeof import('drizzle-orm');
+export const pgCore = require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
+export const sqliteCore = require('drizzle-orm/sqlite-core') as typeof import('drizzle-orm/sqlite-core');

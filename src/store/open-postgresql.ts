@@ -1,0 +1,38 @@
+import { createRequire } from 'node:module';
+import pg from 'pg';
+import { storeFailure } from './failure.ts';
+import type { Store, Tx } from './store.ts';
+
+const require = createRequire(import.meta.url);
+const { drizzle } = require('drizzle-orm/node-postgres') as typeof import('drizzle-orm/node-postgres');
+
+/** A pool with the settings of S65: every commit waits for the disk, and nothing waits for ever. */
+export function connectPostgresql(url: string, max = 10): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 5_000,
+    options:
+      '-c synchronous_commit=on -c statement_timeout=10s -c lock_timeout=10s -c idle_in_transaction_session_timeout=15s',
+  });
+  // An idle connection that the server closes must not end the process; the next query opens a new one.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** Opens a domain's tables in PostgreSQL, which must already be migrated. One transaction per write (READ COMMITTED). */
+export function openPostgresql<T>(url: string, tables: T): Store<T> {
+  const pool = connectPostgresql(url);
+  const db = drizzle(pool);
+  return {
+    read: { db, t: tables, engine: 'postgresql' },
+    async write<R>(work: (tx: Tx<T>) => Promise<R>): Promise<R> {
+      try {
+        return await db.transaction((inner) => work({ db: inner, t: tables, engine: 'postgresql' }));
+      } catch (error) {
+        throw storeFailure(error);
+      }
+    },
+    close: () => pool.end(),
+  };
+}

@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module';
+import Database from 'better-sqlite3';
+import { storeFailure } from './failure.ts';
+import type { Store, Tx, Verbs } from './store.ts';
+
+const require = createRequire(import.meta.url);
+const { drizzle } = require('drizzle-orm/better-sqlite3') as typeof import('drizzle-orm/better-sqlite3');
+
+/** How many waiting transactions may share one commit. More would only lengthen what each of them waits. */
+const maxGroup = 64;
+
+/** A connection with the settings of design §7: WAL, every commit on disk before it is reported, deleted means wiped. */
+export function connectSqlite(file: string, options: { readonly?: boolean } = {}): Database.Database {
+  const db = new Database(file, options);
+  db.pragma('busy_timeout = 5000');
+  db.pragma('foreign_keys = ON');
+  if (!options.readonly) {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma('secure_delete = ON');
+  }
+  return db;
+}
+
+type Job = { run: () => Promise<void>; settle: (failure?: unknown) => void; error?: unknown };
+
+/**
+ * Opens a domain's SQLite file, which must already be migrated. One writer connection, a queue of transactions that
+ * share commits, and a second read-only connection so that reads never see what is not committed.
+ */
+export function openSqlite<T>(file: string, tables: unknown): Store<T> {
+  const writer = connectSqlite(file);
+  const reader = connectSqlite(file, { readonly: true });
+  const queue: Job[] = [];
+  let draining: Promise<void> | undefined;
+
+  // The one cast of the store: SQLite's builders take the same calls and are awaitable, so the PostgreSQL text runs on them.
+  const tx = (db: Database.Database): Tx<T> => ({
+    db: drizzle(db) as unknown as Verbs,
+    t: tables as T,
+    engine: 'sqlite',
+  });
+  const writeTx = tx(writer);
+
+  async function commitGroup(group: Job[]): Promise<void> {
+    try {
+      writer.exec('BEGIN IMMEDIATE');
+      for (const job of group) await runInSavepoint(job);
+      writer.exec('COMMIT');
+    } catch (error) {
+      if (writer.inTransaction) writer.exec('ROLLBACK');
+      const failure = storeFailure(error);
+      for (const job of group) job.settle(failure);
+      return;
+    }
+    for (const job of group) job.settle(job.error);
+  }
+
+  async function runInSavepoint(job: Job): Promise<void> {
+    writer.exec('SAVEPOINT job');
+    try {
+      await job.run();
+      writer.exec('RELEASE job');
+    } catch (error) {
+      // SQLITE_FULL and the like end the whole transaction, not only the savepoint (tried): then nobody was recorded.
+      if (!writer.inTransaction) throw error;
+      writer.exec('ROLLBACK TO job; RELEASE job');
+      job.error = storeFailure(error);
+    }
+  }
+
+  async function drain(): Promise<void> {
+    while (queue.length > 0) await commitGroup(queue.splice(0, maxGroup));
+    draining = undefined;
+  }
+
+  return {
+    read: tx(reader),
+    write: <R>(work: (tx: Tx<T>) => Promise<R>) =>
+      new Promise<R>((resolve, reject) => {
+        let value: R;
+        queue.push({
+          run: async () => {
+            value = await work(writeTx);
+          },
+          settle: (failure) => (failure === undefined ? resolve(value) : reject(failure)),
+        });
+        // Starts in a later turn, so that requests which arrive together share the commit.
+        draining ??= new Promise<void>((start) => setImmediate(start)).then(drain);
+      }),
+    async close() {
+      await draining;
+      reader.close();
+      writer.close();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { KysoError } from '../base/errors.ts';
+import { migratePostgresql, migrateSqlite } from './migrate.ts';
+import { connectPostgresql, openPostgresql } from './open-postgresql.ts';
+import { connectSqlite, openSqlite } from './open-sqlite.ts';
+import type { Store } from './store.ts';
+
+/** Where a domain's store is: a file of its own, or a PostgreSQL database (one schema per domain). */
+export type StoreLocation = { engine: 'sqlite'; file: string } | { engine: 'postgresql'; url: string };
+
+export type Domain<T> = { name: 'signer' | 'ca' | 'api'; postgresql: T; sqlite: unknown };
+
+const migrations = join(import.meta.dirname, '..', '..', 'migrations');
+
+/**
+ * Migrates and opens the store of one domain.
+ * @throws KysoError configuration — the file is damaged, or was written by another version
+ */
+export async function openStore<T>(domain: Domain<T>, location: StoreLocation): Promise<Store<T>> {
+  const directory = join(migrations, domain.name, location.engine);
+  if (location.engine === 'postgresql') {
+    const pool = connectPostgresql(location.url, 1);
+    try {
+      await migratePostgresql(pool, directory, domain.name);
+    } finally {
+      await pool.end();
+    }
+    return openPostgresql(location.url, domain.postgresql);
+  }
+  mkdirSync(dirname(location.file), { recursive: true, mode: 0o700 });
+  prepareFile(location.file, directory);
+  return openSqlite(location.file, domain.sqlite);
+}
+
+function prepareFile(file: string, directory: string): void {
+  const existed = existsSync(file);
+  const db = connectSqlite(file);
+  try {
+    if (!existed) chmodSync(file, 0o600);
+    const health = db.pragma('quick_check', { simple: true });
+    if (health !== 'ok')
+      throw new KysoError('configuration', `the store ${file} is damaged (${health}): restore it from a backup`);
+    migrateSqlite(db, directory);
+  } finally {
+    db.close();
+  }
+}

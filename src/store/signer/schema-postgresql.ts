@@ -1,0 +1,146 @@
+import { pgCore } from '../drizzle.ts';
+import { bytes } from '../pg-columns.ts';
+
+const { bigint, boolean, index, integer, pgSchema, primaryKey, text } = pgCore;
+const instant = (name: string) => bigint(name, { mode: 'number' });
+const sealedRow = { version: integer('version').notNull(), mac: bytes('mac').notNull() };
+
+export const signerSchema = pgSchema('signer');
+
+export const subscribers = signerSchema.table('subscribers', {
+  id: text('id').primaryKey(),
+  userId: text('user_id').notNull().unique(),
+  name: text('name').notNull(),
+  email: text('email').notNull(),
+  phone: text('phone').notNull(),
+  status: text('status').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+export const vaults = signerSchema.table('vaults', {
+  subscriber: text('subscriber').primaryKey(),
+  publicKey: bytes('public_key').notNull(),
+  sealedPrivate: bytes('sealed_private').notNull(),
+  openedBy: text('opened_by').notNull(),
+  salt: bytes('salt').notNull(),
+  kdf: text('kdf').notNull(),
+  pepper: text('pepper').notNull(),
+  ...sealedRow,
+});
+
+export const factors = signerSchema.table('factors', {
+  subscriber: text('subscriber').primaryKey(),
+  activationFailures: integer('activation_failures').notNull(),
+  activationExpiresAt: instant('activation_expires_at').notNull(),
+  activationDigest: bytes('activation_digest'),
+  pinFailures: integer('pin_failures').notNull(),
+  pinLockedUntil: instant('pin_locked_until').notNull(),
+  otpFailures: integer('otp_failures').notNull(),
+  otpLockedUntil: instant('otp_locked_until').notNull(),
+  sealedTotp: bytes('sealed_totp'),
+  lastStep: instant('last_step').notNull(),
+  ...sealedRow,
+});
+
+export const keys = signerSchema.table('keys', {
+  id: text('id').primaryKey(),
+  credential: text('credential').notNull().unique(),
+  subscriber: text('subscriber').notNull(),
+  keyVersion: integer('key_version').notNull(),
+  keyType: text('key_type').notNull(),
+  spki: bytes('spki').notNull(),
+  sealedBlob: bytes('sealed_blob').notNull(),
+  sealedDek: bytes('sealed_dek').notNull(),
+  kek: text('kek').notNull(),
+  mechanism: text('mechanism').notNull(),
+  lineHash: bytes('line_hash').notNull(),
+  attestation: text('attestation').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+export const credentials = signerSchema.table(
+  'credentials',
+  {
+    id: text('id').primaryKey(),
+    subscriber: text('subscriber').notNull(),
+    key: text('key').notNull(),
+    keyType: text('key_type').notNull(),
+    blocked: boolean('blocked').notNull(),
+    chain: text('chain').notNull(),
+    notBefore: instant('not_before').notNull(),
+    notAfter: instant('not_after').notNull(),
+    createdAt: instant('created_at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('credentials_subscriber').on(table.subscriber)],
+);
+
+export const authorizations = signerSchema.table(
+  'authorizations',
+  {
+    id: text('id').primaryKey(),
+    subscriber: text('subscriber').notNull(),
+    client: text('client').notNull(),
+    grant: text('grant_id').notNull(),
+    credential: text('credential').notNull(),
+    key: text('key').notNull(),
+    keyVersion: integer('key_version').notNull(),
+    digest: text('digest').notNull(),
+    total: integer('total').notNull(),
+    remaining: integer('remaining').notNull(),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    epoch: text('epoch').notNull(),
+    sealedDek: bytes('sealed_dek'),
+    hashesMac: bytes('hashes_mac').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('authorizations_expiry').on(table.expiresAt)],
+);
+
+export const authorizedHashes = signerSchema.table(
+  'authorized_hashes',
+  {
+    authorization: text('authorization_id').notNull(),
+    ordinal: integer('ordinal').notNull(),
+    digest: bytes('digest').notNull(),
+    signing: text('signing'),
+  },
+  (table) => [primaryKey({ columns: [table.authorization, table.ordinal] })],
+);
+
+export const signings = signerSchema.table(
+  'signings',
+  {
+    id: text('id').primaryKey(),
+    authorization: text('authorization_id').notNull(),
+    credential: text('credential').notNull(),
+    subscriber: text('subscriber').notNull(),
+    signatures: integer('signatures').notNull(),
+    signAlgo: text('sign_algo').notNull(),
+    outcome: text('outcome').notNull(),
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at'),
+  },
+  (table) => [index('signings_outcome').on(table.outcome)],
+);
+
+export const settings = signerSchema.table('settings', {
+  name: text('name').primaryKey(),
+  value: text('value').notNull(),
+  ...sealedRow,
+});
+
+export const logLeaves = signerSchema.table('log_leaves', {
+  id: text('id').primaryKey(),
+  position: instant('position').unique(),
+  leafHash: bytes('leaf_hash').notNull(),
+  leaf: text('leaf').notNull(),
+});
+
+export const logHead = signerSchema.table('log_head', {
+  name: text('name').primaryKey(),
+  size: instant('size').notNull(),
+});

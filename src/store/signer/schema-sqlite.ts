@@ -1,0 +1,145 @@
+import { sqliteCore } from '../drizzle.ts';
+
+const { blob, index, integer, primaryKey, sqliteTable, text } = sqliteCore;
+const instant = (name: string) => integer(name, { mode: 'number' });
+const bytes = (name: string) => blob(name, { mode: 'buffer' });
+const boolean = (name: string) => integer(name, { mode: 'boolean' });
+const sealedRow = { version: integer('version').notNull(), mac: bytes('mac').notNull() };
+
+export const subscribers = sqliteTable('subscribers', {
+  id: text('id').primaryKey(),
+  userId: text('user_id').notNull().unique(),
+  name: text('name').notNull(),
+  email: text('email').notNull(),
+  phone: text('phone').notNull(),
+  status: text('status').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+export const vaults = sqliteTable('vaults', {
+  subscriber: text('subscriber').primaryKey(),
+  publicKey: bytes('public_key').notNull(),
+  sealedPrivate: bytes('sealed_private').notNull(),
+  openedBy: text('opened_by').notNull(),
+  salt: bytes('salt').notNull(),
+  kdf: text('kdf').notNull(),
+  pepper: text('pepper').notNull(),
+  ...sealedRow,
+});
+
+export const factors = sqliteTable('factors', {
+  subscriber: text('subscriber').primaryKey(),
+  activationFailures: integer('activation_failures').notNull(),
+  activationExpiresAt: instant('activation_expires_at').notNull(),
+  activationDigest: bytes('activation_digest'),
+  pinFailures: integer('pin_failures').notNull(),
+  pinLockedUntil: instant('pin_locked_until').notNull(),
+  otpFailures: integer('otp_failures').notNull(),
+  otpLockedUntil: instant('otp_locked_until').notNull(),
+  sealedTotp: bytes('sealed_totp'),
+  lastStep: instant('last_step').notNull(),
+  ...sealedRow,
+});
+
+export const keys = sqliteTable('keys', {
+  id: text('id').primaryKey(),
+  credential: text('credential').notNull().unique(),
+  subscriber: text('subscriber').notNull(),
+  keyVersion: integer('key_version').notNull(),
+  keyType: text('key_type').notNull(),
+  spki: bytes('spki').notNull(),
+  sealedBlob: bytes('sealed_blob').notNull(),
+  sealedDek: bytes('sealed_dek').notNull(),
+  kek: text('kek').notNull(),
+  mechanism: text('mechanism').notNull(),
+  lineHash: bytes('line_hash').notNull(),
+  attestation: text('attestation').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+export const credentials = sqliteTable(
+  'credentials',
+  {
+    id: text('id').primaryKey(),
+    subscriber: text('subscriber').notNull(),
+    key: text('key').notNull(),
+    keyType: text('key_type').notNull(),
+    blocked: boolean('blocked').notNull(),
+    chain: text('chain').notNull(),
+    notBefore: instant('not_before').notNull(),
+    notAfter: instant('not_after').notNull(),
+    createdAt: instant('created_at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('credentials_subscriber').on(table.subscriber)],
+);
+
+export const authorizations = sqliteTable(
+  'authorizations',
+  {
+    id: text('id').primaryKey(),
+    subscriber: text('subscriber').notNull(),
+    client: text('client').notNull(),
+    grant: text('grant_id').notNull(),
+    credential: text('credential').notNull(),
+    key: text('key').notNull(),
+    keyVersion: integer('key_version').notNull(),
+    digest: text('digest').notNull(),
+    total: integer('total').notNull(),
+    remaining: integer('remaining').notNull(),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    epoch: text('epoch').notNull(),
+    sealedDek: bytes('sealed_dek'),
+    hashesMac: bytes('hashes_mac').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('authorizations_expiry').on(table.expiresAt)],
+);
+
+export const authorizedHashes = sqliteTable(
+  'authorized_hashes',
+  {
+    authorization: text('authorization_id').notNull(),
+    ordinal: integer('ordinal').notNull(),
+    digest: bytes('digest').notNull(),
+    signing: text('signing'),
+  },
+  (table) => [primaryKey({ columns: [table.authorization, table.ordinal] })],
+);
+
+export const signings = sqliteTable(
+  'signings',
+  {
+    id: text('id').primaryKey(),
+    authorization: text('authorization_id').notNull(),
+    credential: text('credential').notNull(),
+    subscriber: text('subscriber').notNull(),
+    signatures: integer('signatures').notNull(),
+    signAlgo: text('sign_algo').notNull(),
+    outcome: text('outcome').notNull(),
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at'),
+  },
+  (table) => [index('signings_outcome').on(table.outcome)],
+);
+
+export const settings = sqliteTable('settings', {
+  name: text('name').primaryKey(),
+  value: text('value').notNull(),
+  ...sealedRow,
+});
+
+export const logLeaves = sqliteTable('log_leaves', {
+  id: text('id').primaryKey(),
+  position: instant('position').unique(),
+  leafHash: bytes('leaf_hash').notNull(),
+  leaf: text('leaf').notNull(),
+});
+
+export const logHead = sqliteTable('log_head', {
+  name: text('name').primaryKey(),
+  size: instant('size').notNull(),
+});
