@@ -20,11 +20,12 @@ export type DigestName = keyof typeof digests;
 
 /** A kind of signing key. `bits` is `key.len` of CSC; `curveOid` is `key.curve`; `signatureBytes` is what the token answers. */
 export type KeyType =
-  | { name: 'RSA-2048'; family: 'RSA'; bits: number; signatureBytes: number }
+  | { name: 'RSA-2048' | 'RSA-3072'; family: 'RSA'; bits: number; signatureBytes: number }
   | { name: 'EC-P256'; family: 'EC'; bits: number; signatureBytes: number; curve: 'P-256'; curveOid: string };
 
 export const keyTypes = {
   'RSA-2048': { name: 'RSA-2048', family: 'RSA', bits: 2048, signatureBytes: 256 },
+  'RSA-3072': { name: 'RSA-3072', family: 'RSA', bits: 3072, signatureBytes: 384 },
   'EC-P256': {
     name: 'EC-P256',
     family: 'EC',
