@@ -1,0 +1,52 @@
+import type { Socket } from 'node:net';
+
+/** The longest message: 1,000 signatures of 512 bytes in base64 with their wrapping, and room. */
+const maxFrame = 2 * 1024 * 1024;
+
+/** Writes one message: 4 bytes of length (big endian), then UTF-8 JSON. */
+export function writeFrame(socket: Socket, message: unknown): void {
+  const body = Buffer.from(JSON.stringify(message));
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(body.length);
+  socket.write(Buffer.concat([head, body]));
+}
+
+/** Calls `onMessage` for each whole message. A frame that is too long or not JSON ends the connection. */
+export function readFrames(socket: Socket, onMessage: (message: unknown) => void): void {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  let wanted = 4;
+  let body = false;
+
+  socket.on('data', (chunk) => {
+    chunks.push(Buffer.from(chunk));
+    size += chunk.length;
+    while (size >= wanted && !socket.destroyed) {
+      const all = Buffer.concat(chunks);
+      const part = all.subarray(0, wanted);
+      chunks = [all.subarray(wanted)];
+      size = all.length - wanted;
+      if (body) {
+        wanted = 4;
+        if (!deliver(part)) return;
+      } else {
+        wanted = part.readUInt32BE(0);
+        if (wanted > maxFrame) {
+          socket.destroy();
+          return;
+        }
+      }
+      body = !body;
+    }
+  });
+
+  function deliver(part: Buffer): boolean {
+    try {
+      onMessage(JSON.parse(part.toString('utf8')));
+      return true;
+    } catch {
+      socket.destroy();
+      return false;
+    }
+  }
+}
