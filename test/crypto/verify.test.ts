@@ -113,6 +113,18 @@ t.test('RSA: PKCS#1 v1.5 padding around anything but the exact DigestInfo is ref
   t.notOk(verify('SHA-256', digest, pad(Buffer.concat([withoutNull, digest]))), 'parameters left out');
 });
 
+t.test('RSA: a signature without its leading zero byte is refused, though it is the same number', async (t) => {
+  const pair = pairs[0]!;
+  const verify = createVerifier('RSA-2048', pair.spki);
+  for (let round = 0; ; round++) {
+    const signature = sign('sha256', Buffer.from(String(round)), pair.privateKey);
+    if (signature[0] !== 0) continue;
+    t.ok(verify('SHA-256', hash('SHA-256', String(round)), signature));
+    t.notOk(verify('SHA-256', hash('SHA-256', String(round)), signature.subarray(1)));
+    return;
+  }
+});
+
 t.test('ECDSA: verdicts equal those of @noble/curves, high s and digests beyond the curve included', async (t) => {
   const pair = pairs[2]!;
   const verify = createVerifier('EC-P256', pair.spki);
@@ -203,6 +215,7 @@ t.test('ECDSA-Sig-Value and r ‖ s turn into each other; only strict DER is rea
     ['padded integer', '30070202000102 0101'],
     ['negative integer', '3006020181020101'],
     ['empty integer', '30050200020101'],
+    ['sequence shorter than its content', '3005020101020101'],
     ['length beyond the end', '3007020101020101'],
     ['long form where short suffices', '308106020101020101'],
     ['indefinite length', '30800201010201010000'],
