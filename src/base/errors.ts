@@ -33,6 +33,7 @@ export const errorKinds = [
   'orderRefused',
   'attestationInvalid',
   'nameRefused',
+  'lintRefused',
   // the machine room
   'unavailable',
   'busy',
