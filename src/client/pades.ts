@@ -1,39 +1,33 @@
-import { createHash, verify } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { KysoError } from '../base/errors.ts';
 import { type DigestName, digests } from '../crypto/algorithms.ts';
-import { assembleSignedData, prepareSignedAttributes, readCertificate } from '../pki/cms.ts';
+import { createVerifier } from '../crypto/verify.ts';
+import { assembleSignedData, type Chain, prepareSignedAttributes, signerKey } from '../pki/cms.ts';
 import { digestByteRange, fillContents, type OpenContents, patchByteRange } from './byte-range.ts';
 import { appendRevision } from './pdf-document.ts';
 import { addSignatureField, type SignatureDetails } from './signature-field.ts';
 
-/** How to sign: the DER certificates to embed, the signer's first, and the digest algorithm of the signature. */
-export type PdfSignatureOptions = { chain: readonly Uint8Array[]; digest: DigestName } & SignatureDetails;
+/** How to sign: the certificates to embed, and the digest algorithm of the signature. */
+export type PdfSignatureOptions = { chain: Chain; digest: DigestName } & SignatureDetails;
 
 /** What lies between preparing a PDF and embedding its signature: plain data, holds no secret. */
-export type SigningContext = {
-  contents: OpenContents;
-  signedAttributes: Buffer;
-  digest: DigestName;
-  chain: readonly Uint8Array[];
-};
+export type SigningContext = { contents: OpenContents; signedAttributes: Buffer; digest: DigestName; chain: Chain };
 
 /** `toSign` is the digest that the key has to sign, with the algorithm named in the options. */
 export type PreparedPdf = { toSign: Buffer; context: SigningContext };
 
-/** Longer than any signature value of the algorithm table. */
+/** In bytes; longer than any signature value of the algorithm table. */
 const LONGEST_SIGNATURE = 512;
 
 /**
  * Appends an invisible PAdES-B-B signature, still empty, to a PDF as an incremental update: what was in the file stays
  * byte for byte, earlier signatures stay valid.
- * @throws KysoError document — a PDF that cannot be signed; the message says why and what to do
- * @throws KysoError requestInvalid — a certificate that cannot be used
+ * @throws KysoError document — a PDF or certificate that cannot be used; the message says why and what to do
  */
 export async function preparePdf(pdf: Uint8Array, options: PdfSignatureOptions): Promise<PreparedPdf> {
   const { chain, digest } = options;
-  const [certificate] = chain;
-  if (!certificate) throw new KysoError('requestInvalid', 'The chain holds no certificate.');
-  const attributesOver = (documentDigest: Buffer) => prepareSignedAttributes({ documentDigest, digest, certificate });
+  const attributesOver = (documentDigest: Buffer) =>
+    prepareSignedAttributes({ documentDigest, digest, certificate: chain[0] });
 
   // The CMS as it is going to be, but for the bytes of the digest and a signature value that is longer.
   const model = assembleSignedData({
@@ -44,11 +38,8 @@ export async function preparePdf(pdf: Uint8Array, options: PdfSignatureOptions):
   });
   const revision = await appendRevision(pdf, (document) => addSignatureField(document, model.length, options));
   const contents = patchByteRange(revision, pdf.length);
-  const signedAttributes = attributesOver(digestByteRange(contents, digest));
-  return {
-    toSign: createHash(digest).update(signedAttributes).digest(),
-    context: { contents, signedAttributes, digest, chain },
-  };
+  const context = { contents, signedAttributes: attributesOver(digestByteRange(contents, digest)), digest, chain };
+  return { toSign: digestToSign(context), context };
 }
 
 /**
@@ -58,12 +49,17 @@ export async function preparePdf(pdf: Uint8Array, options: PdfSignatureOptions):
  */
 export function embedSignature(context: SigningContext, signature: Uint8Array): Buffer {
   const { contents, signedAttributes, digest, chain } = context;
-  const { publicKey } = readCertificate(chain[0]!);
-  if (!verify(digest, signedAttributes, publicKey, signature)) {
+  const { keyType, spki } = signerKey(chain[0]);
+  if (!createVerifier(keyType, spki)(digest, digestToSign(context), signature)) {
     throw new KysoError(
       'integrity',
       'The signature does not verify with the certificate: the document was not signed.',
     );
   }
   return fillContents(contents, assembleSignedData({ signedAttributes, digest, signature, chain }));
+}
+
+/** What gets signed is the digest of the attributes, which hold the document's (RFC 5652 §5.4). */
+function digestToSign({ digest, signedAttributes }: SigningContext): Buffer {
+  return createHash(digest).update(signedAttributes).digest();
 }

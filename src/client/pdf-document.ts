@@ -46,11 +46,12 @@ export async function appendRevision(pdf: Uint8Array, change: (document: PDFDocu
 
 /**
  * The library scans the file from front to back and never follows `startxref`. The new revision's /Prev does, and so
- * does every reader, so a file that a reader would first have to repair is refused here.
+ * does every reader, so a file that a reader would first have to repair, or read otherwise, is refused here.
  */
 function endsWithXrefStream(bytes: Buffer, startXref: number): boolean {
-  const last = /startxref\s+(\d+)/.exec(bytes.toString('latin1', bytes.lastIndexOf('startxref')));
-  if (Number(last?.[1]) !== startXref) throw new Error('no startxref at the end');
+  const tail = bytes.toString('latin1', bytes.lastIndexOf('startxref'));
+  if (Number(/^startxref\s+(\d+)/.exec(tail)?.[1]) !== startXref) throw new Error('no startxref at the end');
+  if (/\d\s+\d+\s+obj\b/.test(tail)) throw new Error('objects behind the last cross-reference');
   const section = bytes.toString('latin1', startXref, startXref + 64);
   if (/^\s*xref\s/.test(section)) return false;
   if (/^\s*\d+\s+\d+\s+obj\b/.test(section)) return true;

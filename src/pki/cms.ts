@@ -1,13 +1,14 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import * as asn1js from 'asn1js';
-import { Certificate } from 'pkijs';
+import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { type DigestName, digests, type KeyTypeName, keyTypes, signAlgos } from '../crypto/algorithms.ts';
+import { certificateFields } from './certificate-fields.ts';
+import { importSpki, keyTypeOf } from './public-key.ts';
 
 /*
  * CMS SignedData (RFC 5652) for a signature that is made elsewhere, in the shape of CAdES-B-B (EN 319 122-1) and
- * PAdES-B-B (EN 319 142-1). pkijs reads certificates only: its own SignedData falls back to SHA-1, leaves the NULL out
- * of RSA AlgorithmIdentifiers, and keeps the attributes in the order given.
+ * PAdES-B-B (EN 319 142-1). Not with the SignedData of pkijs: it falls back to SHA-1, leaves the NULL out of RSA
+ * AlgorithmIdentifiers, and keeps the attributes in the order given.
  */
 
 const oids = {
@@ -18,38 +19,19 @@ const oids = {
   signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
 };
 
-/** What a CMS needs to know of a certificate; `issuer` and `serialNumber` are DER. */
-export type CertificateFacts = { issuer: Buffer; serialNumber: Buffer; publicKey: KeyObject; keyType: KeyTypeName };
+/** DER certificates, the signer's first, each of the next that of the issuer. */
+export type Chain = readonly [Uint8Array, ...Uint8Array[]];
 
 /**
- * Reads the facts that a SignerInfo rests on from a DER certificate (RFC 5280 §4.1).
- * @throws KysoError requestInvalid — not one DER certificate, or a key that is not in the algorithm table
+ * The public key (SubjectPublicKeyInfo, DER) of a DER certificate that is to sign, and its type.
+ * @throws KysoError document — not an X.509 v3 certificate, or a kind of key that is not in the algorithm table
  */
-export function readCertificate(der: Uint8Array): CertificateFacts {
-  let certificate: Certificate;
-  let publicKey: KeyObject;
-  try {
-    certificate = Certificate.fromBER(der);
-    const spki = certificate.subjectPublicKeyInfo.toSchema().toBER();
-    publicKey = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
-  } catch (cause) {
-    throw new KysoError('requestInvalid', 'The certificate cannot be read: it is not a DER X.509 certificate.', {
-      cause,
-    });
-  }
-  const details = publicKey.asymmetricKeyDetails;
-  const keyType = Object.values(keyTypes).find((type) =>
-    type.family === 'RSA'
-      ? publicKey.asymmetricKeyType === 'rsa' && details?.modulusLength === type.bits
-      : publicKey.asymmetricKeyType === 'ec' && details?.namedCurve === 'prime256v1',
-  );
-  if (!keyType) throw new KysoError('requestInvalid', 'The certificate holds a key of a kind that is not supported.');
-  return {
-    issuer: Buffer.from(certificate.issuer.valueBeforeDecode),
-    serialNumber: encode(certificate.serialNumber),
-    publicKey,
-    keyType: keyType.name,
-  };
+export function signerKey(certificate: Uint8Array): { keyType: KeyTypeName; spki: Buffer } {
+  const { spki } = certificateFields(certificate);
+  const found = keyTypeOf(importSpki(spki));
+  const type = Object.values(keyTypes).find(({ name }) => name === found);
+  if (!type) throw new KysoError('document', `The certificate holds an ${found} key, which is not supported.`);
+  return { keyType: type.name, spki };
 }
 
 /**
@@ -64,7 +46,7 @@ export function prepareSignedAttributes(input: {
 }): Buffer {
   if (input.documentDigest.length !== digests[input.digest].length) throw new KysoError('digestLength');
   // SHA-256 is the default of ESSCertIDv2.hashAlgorithm, and DER leaves defaults out.
-  const certHash = createHash('sha256').update(input.certificate).digest();
+  const certHash = sha256(input.certificate);
   const signingCertificate = sequence(sequence(sequence(octets(certHash))));
   return encode(
     setOf([
@@ -79,34 +61,33 @@ export function prepareSignedAttributes(input: {
  * The detached SignedData, wrapped in ContentInfo, as DER. `signedAttributes` are the bytes of
  * {@link prepareSignedAttributes}, `signature` is PKCS#1 v1.5 or a DER ECDSA-Sig-Value over their digest, `chain` holds
  * the certificates to carry along, the signer's first. The signature is taken as it is, not verified.
- * @throws KysoError requestInvalid — empty chain, or a certificate that cannot be used
+ * @throws KysoError document — a certificate that cannot be used
  */
 export function assembleSignedData(input: {
   signedAttributes: Uint8Array;
   digest: DigestName;
   signature: Uint8Array;
-  chain: readonly Uint8Array[];
+  chain: Chain;
 }): Buffer {
   const [certificate] = input.chain;
-  if (!certificate) throw new KysoError('requestInvalid', 'The chain holds no certificate.');
-  const { issuer, serialNumber, keyType } = readCertificate(certificate);
-  const digestAlgorithm = () => sequence(oid(digests[input.digest].oid));
+  const { issuer, serialNumber } = certificateFields(certificate);
+  const digestAlgorithm = sequence(oid(digests[input.digest].oid));
   const signerInfo = sequence(
-    new asn1js.Integer({ value: 1 }),
-    sequence(decode(issuer), decode(serialNumber)),
-    digestAlgorithm(),
+    integer(Buffer.of(1)),
+    sequence(decode(issuer), integer(serialNumber)),
+    digestAlgorithm,
     implicit0(decode(input.signedAttributes)),
-    signatureAlgorithm(keyType, input.digest),
+    signatureAlgorithm(signerKey(certificate).keyType, input.digest),
     octets(input.signature),
   );
   const signedData = sequence(
-    new asn1js.Integer({ value: 1 }),
-    setOf([digestAlgorithm()]),
+    integer(Buffer.of(1)),
+    setOf([digestAlgorithm]),
     sequence(oid(oids.data)),
     implicit0(setOf(input.chain.map(decode))),
     setOf([signerInfo]),
   );
-  return encode(sequence(oid(oids.signedData), tagged0([signedData])));
+  return encode(sequence(oid(oids.signedData), context0([signedData])));
 }
 
 /** The AlgorithmIdentifier of the signature: NULL parameters for RSA (RFC 4055 §5), none for ECDSA (RFC 5754 §3.3). */
@@ -117,6 +98,7 @@ function signatureAlgorithm(keyType: KeyTypeName, digest: DigestName): asn1js.Se
   return family === 'RSA' ? sequence(oid(algo.oid), new asn1js.Null()) : sequence(oid(algo.oid));
 }
 
+const integer = (valueHex: Uint8Array) => new asn1js.Integer({ valueHex });
 const oid = (value: string) => new asn1js.ObjectIdentifier({ value });
 const octets = (valueHex: Uint8Array) => new asn1js.OctetString({ valueHex });
 const sequence = (...value: asn1js.BaseBlock[]) => new asn1js.Sequence({ value });
@@ -126,13 +108,13 @@ const attribute = (type: string, value: asn1js.BaseBlock) => sequence(oid(type),
 const setOf = (items: asn1js.BaseBlock[]) =>
   new asn1js.Set({ value: items.toSorted((a, b) => Buffer.compare(encode(a), encode(b))) });
 
-const tagged0 = (value: asn1js.BaseBlock[]) =>
+const context0 = (value: asn1js.BaseBlock[]) =>
   new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber: 0 }, value });
 
 /** The same content under the tag `[0] IMPLICIT`. */
 function implicit0(set: asn1js.BaseBlock): asn1js.Constructed {
-  if (!(set instanceof asn1js.Set)) throw new KysoError('requestInvalid', 'The signed attributes are not a DER SET.');
-  return tagged0(set.valueBlock.value);
+  if (!(set instanceof asn1js.Set)) throw new KysoError('internal', 'the signed attributes are no SET');
+  return context0(set.valueBlock.value);
 }
 
 const encode = (block: asn1js.BaseBlock): Buffer => Buffer.from(block.toBER());
@@ -140,6 +122,7 @@ const encode = (block: asn1js.BaseBlock): Buffer => Buffer.from(block.toBER());
 /** One DER value; what would not encode to the same bytes again is refused, since hashes were taken over them. */
 function decode(der: Uint8Array): asn1js.BaseBlock {
   const { offset, result } = asn1js.fromBER(der);
-  if (offset !== der.length || !encode(result).equals(der)) throw new KysoError('requestInvalid', 'This is not DER.');
+  if (offset !== der.length || !encode(result).equals(der))
+    throw new KysoError('document', 'The certificate is not DER.');
   return result;
 }

@@ -1,0 +1,124 @@
+import { decodeBase64 } from '../base/base64.ts';
+import { KysoError } from '../base/errors.ts';
+import {
+  authorizeAnswer,
+  type CredentialInfo,
+  credentialAnswer,
+  infoAnswer,
+  listAnswer,
+  loginAnswer,
+  type ServiceInfo,
+  signHashAnswer,
+} from './csc-answers.ts';
+import { type CscService, callCsc, checkBaseUrl, unusable } from './csc-transport.ts';
+
+/** The service token of a login; `expiresIn` in seconds. */
+export type Login = { accessToken: string; refreshToken?: string; expiresIn: number };
+
+/** What the owner of a credential authorizes: exactly these digests, one signature each (SCAL "2"). */
+export type AuthorizeRequest = {
+  credentialID: string;
+  hash: readonly Uint8Array[];
+  PIN?: string;
+  OTP?: string;
+  description?: string;
+  clientData?: string;
+};
+
+/** The proof of an authorization; `expiresIn` in seconds. */
+export type Authorization = { SAD: string; expiresIn: number };
+
+/** `hashAlgo` is an OID, and only for a `signAlgo` that implies no digest algorithm. */
+export type SignHashRequest = {
+  credentialID: string;
+  SAD: string;
+  hash: readonly Uint8Array[];
+  signAlgo: string;
+  hashAlgo?: string;
+  clientData?: string;
+};
+
+/** The methods of CSC v1 that lead to a signature; `token` is the access token of a login. */
+export type CscClient = {
+  info(lang?: string): Promise<ServiceInfo>;
+  login(userID: string, password: string): Promise<Login>;
+  credentialsList(token: string): Promise<string[]>;
+  credentialsInfo(token: string, credentialID: string): Promise<CredentialInfo>;
+  authorize(token: string, request: AuthorizeRequest): Promise<Authorization>;
+  signHash(token: string, request: SignHashRequest): Promise<Buffer[]>;
+};
+
+/** What the specification has a client assume where a lifetime is left out, in seconds. */
+const DEFAULT_LIFETIME = 3600;
+
+/**
+ * A client of one CSC v1.0.4.0 service. All methods throw CscError when the service refuses, and KysoError
+ * `unavailable` when it does not answer in time or answers something else than specified.
+ * @throws KysoError configuration — an address that is neither https nor on this machine
+ */
+export function cscClient(service: CscService): CscClient {
+  checkBaseUrl(service.baseUrl);
+  const bearer = (token: string) => `Bearer ${token}`;
+  return {
+    info: (lang) => callCsc(service, 'info', infoAnswer, lang === undefined ? {} : { lang }),
+
+    async login(userID, password) {
+      if (userID.includes(':')) throw new KysoError('requestInvalid', 'A user ID cannot hold a colon (RFC 7617).');
+      const basic = `Basic ${Buffer.from(`${userID}:${password}`, 'utf8').toString('base64')}`;
+      const answer = await callCsc(service, 'auth/login', loginAnswer, {}, basic);
+      return {
+        accessToken: answer.access_token,
+        expiresIn: answer.expires_in ?? DEFAULT_LIFETIME,
+        ...(answer.refresh_token !== undefined && { refreshToken: answer.refresh_token }),
+      };
+    },
+
+    async credentialsList(token) {
+      const credentialIDs: string[] = [];
+      const seen = new Set<string>();
+      let pageToken: string | undefined;
+      do {
+        const page = pageToken === undefined ? {} : { pageToken };
+        const answer = await callCsc(service, 'credentials/list', listAnswer, page, bearer(token));
+        credentialIDs.push(...answer.credentialIDs);
+        pageToken = answer.nextPageToken;
+        if (pageToken !== undefined && seen.has(pageToken)) throw unusable('credentials/list', 'its pages never end');
+        if (pageToken !== undefined) seen.add(pageToken);
+      } while (pageToken !== undefined);
+      return credentialIDs;
+    },
+
+    async credentialsInfo(token, credentialID) {
+      const body = { credentialID, certificates: 'chain', authInfo: true };
+      const answer = await callCsc(service, 'credentials/info', credentialAnswer, body, bearer(token));
+      const [signer, ...issuers] = decodeAll('credentials/info', answer.cert.certificates);
+      if (!signer) throw unusable('credentials/info', 'no certificate');
+      return { ...answer, cert: { ...answer.cert, certificates: [signer, ...issuers] } };
+    },
+
+    async authorize(token, request) {
+      const body = { ...request, hash: encodeAll(request.hash), numSignatures: request.hash.length };
+      const { SAD, expiresIn } = await callCsc(service, 'credentials/authorize', authorizeAnswer, body, bearer(token));
+      return { SAD, expiresIn: expiresIn ?? DEFAULT_LIFETIME };
+    },
+
+    async signHash(token, request) {
+      const body = { ...request, hash: encodeAll(request.hash) };
+      const { signatures } = await callCsc(service, 'signatures/signHash', signHashAnswer, body, bearer(token));
+      if (signatures.length !== request.hash.length) {
+        throw unusable('signatures/signHash', `${signatures.length} signatures for ${request.hash.length} hashes`);
+      }
+      return decodeAll('signatures/signHash', signatures);
+    },
+  };
+}
+
+const encodeAll = (digests: readonly Uint8Array[]) => digests.map((bytes) => Buffer.from(bytes).toString('base64'));
+
+function decodeAll(method: string, texts: string[]): Buffer[] {
+  return texts.map((text) => {
+    const bytes = decodeBase64(text);
+    if (!bytes) throw unusable(method, 'not base64');
+    return bytes;
+  });
+}

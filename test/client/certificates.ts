@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { keyTypes } from '../../src/crypto/algorithms.ts';
+import { shortDirectory } from '../helpers/temp.ts';
+
+/** A person's key with the person's certificate and that of the issuer, DER. */
+export type TestSigner = { key: KeyObject; chain: [Buffer, Buffer] };
+
+/** A root and an issuing authority made by openssl; `root` is the root's PEM file, `newkey` an option of openssl req. */
+export type TestPki = { directory: string; root: string; signer(newkey: string): TestSigner };
+
+/** The openssl key option for each key type of the algorithm table that this room is tested with. */
+export const newkeys = {
+  'RSA-2048': 'rsa:2048',
+  'RSA-3072': 'rsa:3072',
+  'EC-P256': 'ec -pkeyopt ec_paramgen_curve:P-256',
+} as const satisfies Record<keyof typeof keyTypes, string>;
+
+const config = `
+[req]
+distinguished_name = name
+[name]
+[ca]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[person]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature, nonRepudiation
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+`;
+
+/** Builds the authorities in a directory that goes away with the test. */
+export function createTestPki(t: { teardown(handler: () => void): void }): TestPki {
+  const directory = shortDirectory(t);
+  writeFileSync(join(directory, 'openssl.cnf'), config);
+  const openssl = (command: string, ...more: string[]) =>
+    execFileSync('openssl', [...command.split(' '), ...more], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  const request = (name: string, newkey: string, subject: string, how: string) =>
+    openssl(`req -config openssl.cnf -utf8 -nodes -newkey ${newkey} -keyout ${name}.key ${how}`, '-subj', subject);
+  const issue = (name: string, issuer: string, extensions: string) => {
+    const ca = `-CA ${issuer}.pem -CAkey ${issuer}.key -extfile openssl.cnf -extensions ${extensions}`;
+    openssl(`x509 -req -in ${name}.csr ${ca} -days 30 -out ${name}.pem`);
+    return openssl(`x509 -in ${name}.pem -outform DER`);
+  };
+
+  request('root', newkeys['EC-P256'], '/C=VN/CN=Kyso test root', '-x509 -extensions ca -days 30 -out root.pem');
+  request('issuing', newkeys['EC-P256'], '/C=VN/CN=Kyso test issuing', '-new -out issuing.csr');
+  const issuing = issue('issuing', 'root', 'ca');
+
+  return {
+    directory,
+    root: join(directory, 'root.pem'),
+    signer(newkey) {
+      request('person', newkey, '/C=VN/O=Trường Mẫu/CN=Nguyễn Văn Mẫu', '-new -out person.csr');
+      const certificate = issue('person', 'issuing', 'person');
+      return { key: createPrivateKey(readFileSync(join(directory, 'person.key'))), chain: [certificate, issuing] };
+    },
+  };
+}
