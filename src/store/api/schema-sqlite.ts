@@ -1,0 +1,45 @@
+import { sqliteCore } from '../drizzle.ts';
+
+const { blob, index, integer, sqliteTable, text } = sqliteCore;
+const instant = (name: string) => integer(name, { mode: 'number' });
+const bytes = (name: string) => blob(name, { mode: 'buffer' });
+const boolean = (name: string) => integer(name, { mode: 'boolean' });
+
+export const logins = sqliteTable('logins', {
+  userId: text('user_id').primaryKey(),
+  subscriber: text('subscriber').notNull().unique(),
+  kdf: text('kdf').notNull(),
+  salt: bytes('salt').notNull(),
+  hash: bytes('hash').notNull(),
+  failures: integer('failures').notNull(),
+  lockedUntil: instant('locked_until').notNull(),
+  createdAt: instant('created_at').notNull(),
+  changedAt: instant('changed_at').notNull(),
+});
+
+export const clients = sqliteTable('clients', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  suspended: boolean('suspended').notNull(),
+  createdAt: instant('created_at').notNull(),
+});
+
+export const grants = sqliteTable(
+  'grants',
+  {
+    id: text('id').primaryKey(),
+    subscriber: text('subscriber').notNull(),
+    client: text('client')
+      .notNull()
+      .references(() => clients.id),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    revokedAt: instant('revoked_at'),
+  },
+  (table) => [index('grants_expiry').on(table.expiresAt), index('grants_subscriber').on(table.subscriber)],
+);
+
+export const settings = sqliteTable('settings', {
+  name: text('name').primaryKey(),
+  value: text('value').notNull(),
+});
