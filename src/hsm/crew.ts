@@ -1,0 +1,172 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { KysoError } from '../base/errors.ts';
+import { createJob, type Job, type Piece } from './job.ts';
+import type { Task } from './protocol.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+export type Crew = {
+  /** Fills the seats. Resolves when the first start of each worker has succeeded or failed; call it once. */
+  begin(): Promise<void>;
+  /**
+   * Performs the tasks of one job and answers in their order; the first failure ends the job.
+   * @throws KysoError tokenUnavailable — no worker is up, the deadline passed, or a task cost two workers their life
+   * @throws KysoError integrity | internal — as the worker found
+   */
+  perform(tasks: Task[]): Promise<unknown[]>;
+  /** How many workers are up. */
+  size(): number;
+  /** Ends all workers; what they were doing fails. */
+  stop(): Promise<void>;
+};
+
+export type CrewOptions = {
+  seats: number;
+  /** Milliseconds that a job may take, waiting included. */
+  deadline: number;
+  start(): Promise<WorkerProcess>;
+  /** Told why a worker did not start, or was lost. */
+  report(error: unknown): void;
+};
+
+/** A worker that is up; `proven` once it has answered, so that one which dies at its first task is not replaced in haste. */
+type Member = { worker: WorkerProcess; proven: boolean };
+
+const triesPerPiece = 2;
+const [shortestPause, longestPause] = [100, 2000];
+const idleCheckInterval = 2000;
+
+/**
+ * Workers that do tasks, and the queue before them. Jobs take turns, piece by piece, so that a long one does not hold
+ * up the others. Lost workers are replaced; the piece that one was doing is tried once more, since nothing of it had
+ * been released.
+ */
+export function createCrew({ seats, deadline, start, report }: CrewOptions): Crew {
+  const queue: Job[] = [];
+  const up = new Set<Member>();
+  const idle: Member[] = [];
+  const stopping = new AbortController();
+  let seatsDone: Promise<unknown> = Promise.resolve();
+  let idleCheck: NodeJS.Timeout | undefined;
+
+  async function begin(): Promise<void> {
+    if (stopping.signal.aborted) return;
+    const firstStarts = Array.from({ length: seats }, () => Promise.withResolvers<void>());
+    seatsDone = Promise.all(firstStarts.map(({ resolve }) => occupySeat(resolve)));
+    idleCheck = setInterval(checkIdleWorkers, idleCheckInterval).unref();
+    await Promise.all(firstStarts.map(({ promise }) => promise));
+  }
+
+  /** Keeps one seat occupied until the crew stops. */
+  async function occupySeat(onStartDecided: () => void): Promise<void> {
+    let pause = shortestPause;
+    while (!stopping.signal.aborted) {
+      const worker = await start().catch(note);
+      if (worker) {
+        const member = { worker, proven: false };
+        join(member);
+        onStartDecided();
+        await worker.exited;
+        if (leave(member)) note(new KysoError('tokenUnavailable', 'an idle token worker ended'));
+        if (member.proven) pause = shortestPause;
+      } else {
+        if (up.size === 0) failAll();
+        onStartDecided();
+      }
+      await delay(pause, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+      pause = Math.min(2 * pause, longestPause);
+    }
+  }
+
+  function join(member: Member): void {
+    up.add(member);
+    release(member);
+    if (stopping.signal.aborted) member.worker.stop();
+  }
+
+  /** Takes a member out; false if it was out already. */
+  function leave(member: Member): boolean {
+    const index = idle.indexOf(member);
+    if (index >= 0) idle.splice(index, 1);
+    return up.delete(member);
+  }
+
+  function release(member: Member): void {
+    if (up.has(member)) idle.push(member);
+    dispatch();
+  }
+
+  function dispatch(): void {
+    while (idle.length > 0 && queue.length > 0) {
+      const job = queue.shift()!;
+      const piece = job.waiting.shift()!;
+      if (job.waiting.length > 0) queue.push(job);
+      void carryOut(idle.shift()!, piece);
+    }
+  }
+
+  async function carryOut(member: Member, piece: Piece): Promise<void> {
+    const { job } = piece;
+    const outcome = await member.worker.perform(piece.task);
+    if (outcome.is === 'lost') {
+      leave(member);
+      note(outcome.error);
+      if (++piece.tries < triesPerPiece && !job.isSettled()) enqueue(job, piece);
+      else job.fail(outcome.error);
+      return dispatch();
+    }
+    member.proven = true;
+    if (outcome.is === 'done') job.deliver(piece, outcome.answer);
+    else job.fail(outcome.error);
+    release(member);
+  }
+
+  function enqueue(job: Job, ...pieces: Piece[]): void {
+    job.waiting.unshift(...pieces);
+    if (!queue.includes(job)) queue.push(job);
+  }
+
+  function note(error: unknown): void {
+    if (!stopping.signal.aborted) report(error);
+  }
+
+  function failAll(): void {
+    for (const job of [...queue]) job.fail(new KysoError('tokenUnavailable', 'no token worker is up'));
+  }
+
+  /** A token that has gone, or a session that idled too long, is found by us and not by the next signer. */
+  function checkIdleWorkers(): void {
+    for (const member of idle.splice(0)) {
+      const { job, pieces } = createJob([{ operation: 'checkToken', request: {} }], deadline);
+      job.settled.catch(() => {}); // reported as the loss of the worker
+      void carryOut(member, { ...pieces[0]!, tries: triesPerPiece - 1 });
+    }
+  }
+
+  function size(): number {
+    return stopping.signal.aborted ? 0 : up.size;
+  }
+
+  return {
+    begin,
+    size,
+
+    async perform(tasks) {
+      if (size() === 0) throw new KysoError('tokenUnavailable', 'no token worker is up');
+      if (tasks.length === 0) return [];
+      const { job, pieces } = createJob(tasks, deadline);
+      enqueue(job, ...pieces);
+      dispatch();
+      return job.settled.finally(() => {
+        if (queue.includes(job)) queue.splice(queue.indexOf(job), 1);
+      });
+    },
+
+    async stop() {
+      stopping.abort();
+      clearInterval(idleCheck);
+      failAll();
+      for (const member of up) member.worker.stop();
+      await seatsDone;
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { KysoError } from '../base/errors.ts';
+import { exchange, forkEntry } from './child.ts';
+import { fromFailure } from './errors.ts';
+import type { InitAnswer, InitRequest, ResidentKeySpec } from './protocol.ts';
+
+/** A key that was made; `spki` (DER) of a signing key. */
+export type ResidentKey = ResidentKeySpec & { spki?: Buffer };
+
+const initDeadline = 120_000;
+
+/**
+ * Makes a SoftHSM token: `tokenDirectory` (mode 0700) gets `softhsm2.conf` and the token's files. Answers the
+ * environment with which the module finds the token, for `TokenConfig`.
+ * @throws KysoError configuration — a token with this label is there already; it is never overwritten
+ * @throws KysoError tokenUnavailable | tokenPinRefused — the module or a PIN (4 to 255 bytes) does not do
+ */
+export async function initialiseSoftHsmToken(request: {
+  module: string;
+  tokenDirectory: string;
+  label: string;
+  pin: Buffer;
+  soPin: Buffer;
+}): Promise<{ SOFTHSM2_CONF: string }> {
+  const { tokenDirectory, ...token } = request;
+  const objects = join(resolve(tokenDirectory), 'tokens');
+  const file = join(resolve(tokenDirectory), 'softhsm2.conf');
+  mkdirSync(objects, { recursive: true, mode: 0o700 });
+  const lines = [`directories.tokendir = ${objects}`, 'objectstore.backend = file', 'log.level = ERROR', ''];
+  writeFileSync(file, lines.join('\n'), { mode: 0o600 });
+  const environment = { SOFTHSM2_CONF: file };
+  await runInit(environment, { step: 'initialiseToken', ...token });
+  return environment;
+}
+
+/**
+ * Makes keys that stay in the token for ever (design §3), in the order of `keys`.
+ * @throws KysoError configuration — a label is taken; the keys before it in the list were made
+ * @throws KysoError tokenUnavailable | tokenPinRefused | integrity — as the token does not do
+ */
+export async function createResidentKeys(request: {
+  module: string;
+  label: string;
+  environment: Record<string, string>;
+  pin: Buffer;
+  keys: ResidentKeySpec[];
+}): Promise<ResidentKey[]> {
+  const { environment, ...rest } = request;
+  const publicKeys = await runInit(environment, { step: 'createKeys', ...rest });
+  return request.keys.map((key, index) => {
+    const spki = publicKeys[index];
+    return spki ? { ...key, spki } : key;
+  });
+}
+
+/** In a process of its own: SOFTHSM2_CONF must stand before the library is loaded, which happens once per process. */
+async function runInit(environment: Record<string, string>, request: InitRequest): Promise<(Buffer | undefined)[]> {
+  const child = forkEntry('init-worker.ts', environment);
+  const answer = await exchange<InitAnswer>(child, request, initDeadline);
+  if (child.connected) child.disconnect();
+  if (answer === 'died' || answer === 'hung') {
+    throw new KysoError('tokenUnavailable', `the process that prepares the token ${answer}`);
+  }
+  if (answer.is === 'failed') throw fromFailure(answer);
+  return answer.publicKeys;
+}

@@ -1,0 +1,63 @@
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import pkcs11, { type Handle, type KeyPair } from 'pkcs11js';
+import { KysoError } from '../base/errors.ts';
+import { type KeyTypeName, keyTypes } from '../crypto/algorithms.ts';
+import type { Session } from './module.ts';
+import { type Place, privateKeyTemplate, publicKeyTemplate } from './templates.ts';
+
+/** Makes a signing key pair in the token. `extractable` only for a key that is wrapped and destroyed at once. */
+export function generateKeyPair(session: Session, keyType: KeyTypeName, place: Place, extractable: boolean): KeyPair {
+  const rsa = keyTypes[keyType].family === 'RSA';
+  return session.module.C_GenerateKeyPair(
+    session.handle,
+    { mechanism: rsa ? pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN : pkcs11.CKM_EC_KEY_PAIR_GEN },
+    publicKeyTemplate(keyType, place),
+    privateKeyTemplate(keyType, place, extractable),
+  );
+}
+
+/**
+ * Type and SubjectPublicKeyInfo (DER) of a public key object.
+ * @throws KysoError integrity — it is no key that we know, or its point is not on the curve
+ */
+export function readPublicKey(session: Session, key: Handle): { keyType: KeyTypeName; spki: Buffer } {
+  const [type] = read(session, key, pkcs11.CKA_KEY_TYPE);
+  const rsa = type?.readUInt32LE() === pkcs11.CKK_RSA;
+  return rsa ? rsaPublicKey(session, key) : p256PublicKey(session, key);
+}
+
+function rsaPublicKey(session: Session, key: Handle) {
+  const [modulus = Buffer.of(), exponent = Buffer.of()] = read(
+    session,
+    key,
+    pkcs11.CKA_MODULUS,
+    pkcs11.CKA_PUBLIC_EXPONENT,
+  );
+  const type = Object.values(keyTypes).find((row) => row.family === 'RSA' && row.signatureBytes === modulus.length);
+  if (!type) throw new KysoError('integrity', `the token holds an RSA modulus of ${modulus.length} bytes`);
+  const [n, e] = [modulus.toString('base64url'), exponent.toString('base64url')];
+  return { keyType: type.name, spki: spkiOf({ kty: 'RSA', n, e }) };
+}
+
+/** CKA_EC_POINT is an uncompressed point (SEC 1 §2.3.3) in a DER OCTET STRING. */
+function p256PublicKey(session: Session, key: Handle) {
+  const [point = Buffer.of()] = read(session, key, pkcs11.CKA_EC_POINT);
+  if (point.length !== 67 || point.readUIntBE(0, 3) !== 0x044104) {
+    throw new KysoError('integrity', 'the token holds a point that is not of P-256');
+  }
+  const [x, y] = [point.toString('base64url', 3, 35), point.toString('base64url', 35)];
+  return { keyType: 'EC-P256' as const, spki: spkiOf({ kty: 'EC', crv: 'P-256', x, y }) };
+}
+
+function spkiOf(jwk: JsonWebKey): Buffer {
+  try {
+    return createPublicKey({ key: jwk, format: 'jwk' }).export({ format: 'der', type: 'spki' });
+  } catch (cause) {
+    throw new KysoError('integrity', 'the token holds a public key that is none', { cause });
+  }
+}
+
+function read({ module, handle }: Session, key: Handle, ...types: number[]): Buffer[] {
+  const template = types.map((type) => ({ type }));
+  return module.C_GetAttributeValue(handle, key, template).map(({ value }) => value);
+}

@@ -1,0 +1,119 @@
+import { wipe } from '../base/bytes.ts';
+import { KysoError } from '../base/errors.ts';
+import { createCrew } from './crew.ts';
+import type { OperationName, Operations, Task } from './protocol.ts';
+import { startWorker } from './worker-process.ts';
+
+/** `environment` is all that workers see of one (SOFTHSM2_CONF); `deadline`, in milliseconds, bounds each call. */
+export type TokenConfig = {
+  module: string;
+  label: string;
+  environment: Record<string, string>;
+  workers: number;
+  deadline?: number;
+};
+
+export type TokenEvents = {
+  /** The token refused the PIN. Called once; nothing is tried with that PIN again, and the token stays unavailable. */
+  onPinRefused(): void;
+  /** A worker did not start or was lost; it is being replaced. For the operator's log: `cause` may hold PKCS#11 text. */
+  onTrouble?(error: unknown): void;
+};
+
+type Call<Name extends OperationName> = (request: Operations[Name]['request']) => Promise<Operations[Name]['answer']>;
+
+/**
+ * A token, as the rest of Kyso uses it. Calls throw KysoError `tokenUnavailable` (no worker, no answer in time: try
+ * later), `integrity` (a blob, key or signature is not what it should be) or `internal`.
+ */
+export type Token = {
+  /** Makes a subscriber's key pair, which exists unwrapped only in the token and only during the call. */
+  generateKeyPair: Call<'generateKeyPair'>;
+  /** Signs with a wrapped key. Answers in the order of `digests`, in wire form, each verified with `spki`. */
+  sign: Call<'sign'>;
+  /** Signs with a key that stays in the token. Answers as `sign` does. */
+  signResident: Call<'signResident'>;
+  /** HMAC-SHA-256 of `data` (not empty) under a key that stays in the token, 32 bytes. */
+  hmac: Call<'hmac'>;
+  /** The public key of a signing key that stays in the token. */
+  publicKey: Call<'publicKey'>;
+  /** `ready`: signatures can be made now. `workers`: how many workers can make them. */
+  status(): { ready: boolean; workers: number };
+  /** Ends all workers. Calls under way fail with tokenUnavailable. */
+  stop(): Promise<void>;
+};
+
+const defaultDeadline = 30_000;
+const digestsPerSlice = 32;
+
+/**
+ * Starts the workers of a token, one after another: two logins at the same time fail on SoftHSM 2.6.1. Resolves when
+ * the first start of each is decided, also when none came up (`status()` tells; it is tried again and again). The
+ * worker for key generation starts at its first use. Keeps `pin` for replacements and wipes it at the end.
+ */
+export async function startToken(config: TokenConfig, pin: Buffer, events: TokenEvents): Promise<Token> {
+  const { workers, deadline = defaultDeadline, ...workerConfig } = config;
+  let lastStart: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  const crewOptions = { deadline, start: startInTurn, report: (error: unknown) => events.onTrouble?.(error) };
+  const signers = createCrew({ ...crewOptions, seats: workers });
+  const generator = createCrew({ ...crewOptions, seats: 1 });
+  let generatorBegun: Promise<void> | undefined;
+
+  function startInTurn() {
+    const start = lastStart.then(async () => {
+      if (closed) throw new KysoError('tokenUnavailable', 'the token is closed');
+      try {
+        return await startWorker({ ...workerConfig, pin, deadline });
+      } catch (error) {
+        if (error instanceof KysoError && error.kind === 'tokenPinRefused') refusePin();
+        throw error;
+      }
+    });
+    lastStart = start.catch(() => {});
+    return start;
+  }
+
+  function refusePin(): void {
+    events.onPinRefused();
+    void stop();
+  }
+
+  async function stop(): Promise<void> {
+    closed = true;
+    wipe(pin);
+    await Promise.all([signers.stop(), generator.stop()]);
+  }
+
+  // The casts below: that a request and its answer belong to one operation is what `Operations` says and a worker does.
+  async function one<Name extends OperationName>(name: Name, request: Operations[Name]['request']) {
+    const [answer] = await signers.perform([{ operation: name, request } as Task]);
+    return answer as Operations[Name]['answer'];
+  }
+
+  async function sliced(name: 'sign' | 'signResident', request: Operations['sign' | 'signResident']['request']) {
+    const slices: Task[] = [];
+    for (let start = 0; start < request.digests.length; start += digestsPerSlice) {
+      const digests = request.digests.slice(start, start + digestsPerSlice);
+      slices.push({ operation: name, request: { ...request, digests } } as Task);
+    }
+    return ((await signers.perform(slices)) as Buffer[][]).flat();
+  }
+
+  await signers.begin();
+  return {
+    async generateKeyPair(request) {
+      generatorBegun ??= generator.begin();
+      await generatorBegun;
+      const [key] = await generator.perform([{ operation: 'generateKeyPair', request }]);
+      return key as Operations['generateKeyPair']['answer'];
+    },
+    sign: (request) => sliced('sign', request),
+    signResident: (request) => sliced('signResident', request),
+    hmac: (request) => one('hmac', request),
+    publicKey: (request) => one('publicKey', request),
+    status: () => ({ ready: signers.size() > 0, workers: signers.size() }),
+    stop,
+  };
+}

@@ -1,0 +1,54 @@
+import type { ErrorKind } from '../base/errors.ts';
+import type { DigestName, KeyTypeName } from '../crypto/algorithms.ts';
+
+/** A fresh subscriber key: `wrapped` under the KEK by `mechanism`, `spki` its SubjectPublicKeyInfo in DER. */
+export type GeneratedKey = { wrapped: Buffer; mechanism: string; spki: Buffer };
+
+/** What a signature is made over: each of `digests` has the length of `digest`. */
+type Digests = { digest: DigestName; digests: Buffer[] };
+
+/** Signing with a wrapped subscriber key; `kek` is the label of the key that wrapped it. */
+export type SignJob = { keyType: KeyTypeName; kek: string; wrapped: Buffer; mechanism: string; spki: Buffer } & Digests;
+
+/** Signing with a key that stays in the token, found by its label. */
+export type SignResidentJob = { label: string; keyType: KeyTypeName; spki: Buffer } & Digests;
+
+/** Everything a token worker does: what it is asked, and what it answers. Signatures are in wire form and verified. */
+export type Operations = {
+  generateKeyPair: { request: { keyType: KeyTypeName; kek: string }; answer: GeneratedKey };
+  sign: { request: SignJob; answer: Buffer[] };
+  signResident: { request: SignResidentJob; answer: Buffer[] };
+  hmac: { request: { label: string; data: Buffer }; answer: Buffer };
+  publicKey: { request: { label: string }; answer: { keyType: KeyTypeName; spki: Buffer } };
+  /** Touches the token, so that a lost one and an idle session are noticed before somebody needs them. */
+  checkToken: { request: Record<string, never>; answer: true };
+};
+
+export type OperationName = keyof Operations;
+
+/** A message from the pool to a worker, one at a time. */
+export type Task = {
+  [Name in OperationName]: { operation: Name; request: Operations[Name]['request'] };
+}[OperationName];
+
+/** The first message to a worker. The PIN comes this way because arguments and environment can be read by others. */
+export type WorkerConfiguration = { module: string; label: string; pin: Buffer };
+
+/** A KysoError on its way between processes; `detail` (PKCS#11 text) ends up in `cause` only. */
+export type Failure = { kind: ErrorKind; message: string; detail: string };
+
+/** A message from a worker to the pool. After `lost` the worker ends itself: only a new process can heal. */
+export type WorkerMessage =
+  | { is: 'ready' }
+  | { is: 'done'; answer: Operations[OperationName]['answer'] }
+  | ({ is: 'failed' | 'lost' } & Failure);
+
+/** A key that `createResidentKeys` makes: a wrapping key, an HMAC key or a signing key. */
+export type ResidentKind = 'AES-256-KEK' | 'HMAC-SHA256' | KeyTypeName;
+export type ResidentKeySpec = { label: string; kind: ResidentKind };
+
+/** The one message to the process that prepares a token, and its answer; `publicKeys` in the order of `keys`. */
+export type InitRequest =
+  | { step: 'initialiseToken'; module: string; label: string; pin: Buffer; soPin: Buffer }
+  | { step: 'createKeys'; module: string; label: string; pin: Buffer; keys: ResidentKeySpec[] };
+export type InitAnswer = { is: 'done'; publicKeys: (Buffer | undefined)[] } | ({ is: 'failed' } & Failure);

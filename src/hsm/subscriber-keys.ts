@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import pkcs11, { type Handle } from 'pkcs11js';
+import { KysoError } from '../base/errors.ts';
+import type { KeyTypeName } from '../crypto/algorithms.ts';
+import { generateKeyPair, readPublicKey } from './key-pair.ts';
+import type { Session } from './module.ts';
+import { destroyedAfter, findKey } from './objects.ts';
+import type { GeneratedKey, SignJob } from './protocol.ts';
+import { isWrapMechanism, type WrapMechanism, wrapMechanisms, wrappedKeyRoom } from './provider.ts';
+import { signDigests } from './signing.ts';
+import { canaryTemplate, privateKeyTemplate } from './templates.ts';
+
+type UnwrappedJob = Omit<SignJob, 'kek'>;
+
+/**
+ * Makes a key pair as session objects, wraps the private key under `kek`, and proves the blob by a signature made
+ * with what it unwraps to (S53). Nothing of it stays in the token.
+ * @throws KysoError integrity — the blob does not give back the private key of the public key
+ */
+export function generateWrapped(
+  session: Session,
+  kek: Handle,
+  mechanism: WrapMechanism,
+  keyType: KeyTypeName,
+): GeneratedKey {
+  const { publicKey, privateKey } = generateKeyPair(session, keyType, 'session', true);
+  return destroyedAfter(session, [privateKey, publicKey], () => {
+    const { spki } = readPublicKey(session, publicKey);
+    const wrapped = wrap(session, kek, mechanism, privateKey);
+    signUnwrapped(session, kek, {
+      keyType,
+      wrapped,
+      mechanism,
+      spki,
+      digest: 'SHA-256',
+      digests: [randomBytes(32)],
+    });
+    return { wrapped, mechanism, spki };
+  });
+}
+
+/**
+ * Unwraps a subscriber's key as a session object, signs, and destroys it.
+ * @throws KysoError integrity — the blob is not one of `job.kek`, or not the key of `job.spki` (S11)
+ */
+export function signWrapped(session: Session, job: SignJob): Buffer[] {
+  return signUnwrapped(session, findKey(session, 'secret', job.kek), job);
+}
+
+function signUnwrapped(session: Session, kek: Handle, job: UnwrappedJob): Buffer[] {
+  const key = unwrap(session, kek, job);
+  return destroyedAfter(session, [key], () => signDigests(session, key, job));
+}
+
+function wrap({ module, handle }: Session, kek: Handle, mechanism: WrapMechanism, key: Handle): Buffer {
+  const wrapped = module.C_WrapKey(
+    handle,
+    { mechanism: wrapMechanisms[mechanism] },
+    kek,
+    key,
+    Buffer.alloc(wrappedKeyRoom),
+  );
+  return Buffer.from(wrapped);
+}
+
+function unwrap(session: Session, kek: Handle, { keyType, wrapped, mechanism }: UnwrappedJob): Handle {
+  if (!isWrapMechanism(mechanism)) throw new KysoError('integrity', 'a key blob names an unknown wrapping mechanism');
+  const template = privateKeyTemplate(keyType, 'session', false);
+  const wrapping = { mechanism: wrapMechanisms[mechanism] };
+  try {
+    return session.module.C_UnwrapKey(session.handle, wrapping, kek, wrapped, template);
+  } catch (cause) {
+    if (!stillWraps(session, kek, mechanism)) throw cause;
+    throw new KysoError('integrity', 'a key blob does not unwrap', { cause });
+  }
+}
+
+/** SoftHSM answers CKR_GENERAL_ERROR for a forged blob and for a lost token alike; only one of them wraps on. */
+function stillWraps(session: Session, kek: Handle, mechanism: WrapMechanism): boolean {
+  const { module, handle } = session;
+  const template = canaryTemplate();
+  const size = { type: pkcs11.CKA_VALUE_LEN, value: 32 };
+  try {
+    const canary = module.C_GenerateKey(handle, { mechanism: pkcs11.CKM_AES_KEY_GEN }, [...template, size]);
+    return destroyedAfter(session, [canary], () => {
+      const wrapped = wrap(session, kek, mechanism, canary);
+      const copy = module.C_UnwrapKey(handle, { mechanism: wrapMechanisms[mechanism] }, kek, wrapped, template);
+      return destroyedAfter(session, [copy], () => true);
+    });
+  } catch {
+    return false;
+  }
+}
