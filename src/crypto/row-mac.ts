@@ -10,12 +10,19 @@ export type RowMac = {
   /** The row with `mac` computed over the table's name, every other field, and the version. */
   seal<R extends { version: number }>(table: string, row: R): R & SealedRow;
   /** @throws KysoError integrity — the row is not the one that this process or a predecessor wrote */
-  check(table: string, row: SealedRow): void;
+  check<R extends SealedRow>(table: string, row: R): void;
+  /** A MAC over byte strings that belong to a row but stand in other rows; `owner` says to which. */
+  over(owner: string, parts: Uint8Array[]): Buffer;
 };
 
 export function rowMac(key: Uint8Array): RowMac {
   const compute = (table: string, row: object) => createHmac('sha256', key).update(canonical(table, row)).digest();
   return {
+    over(owner, parts) {
+      const mac = createHmac('sha256', key).update(JSON.stringify([owner, parts.map((part) => part.length)]));
+      for (const part of parts) mac.update(part);
+      return mac.digest();
+    },
     seal: (table, row) => ({ ...row, mac: compute(table, row) }),
     check(table, row) {
       if (equalBytes(compute(table, row), row.mac)) return;

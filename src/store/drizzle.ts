@@ -6,7 +6,8 @@ import { createRequire } from 'node:module';
  */
 const require = createRequire(import.meta.url);
 
-export const { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, ne, sql } =
+export type { SQL } from 'drizzle-orm';
+export const { and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, sql } =
   require('drizzle-orm') as typeof import('drizzle-orm');
 export const pgCore = require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
 export const sqliteCore = require('drizzle-orm/sqlite-core') as typeof import('drizzle-orm/sqlite-core');

@@ -104,6 +104,7 @@ CREATE TABLE "signer"."signings" (
 	"signatures" integer NOT NULL,
 	"sign_algo" text NOT NULL,
 	"outcome" text NOT NULL,
+	"instance" text NOT NULL,
 	"started_at" bigint NOT NULL,
 	"ended_at" bigint
 );

@@ -104,6 +104,7 @@ CREATE TABLE `signings` (
 	`signatures` integer NOT NULL,
 	`sign_algo` text NOT NULL,
 	`outcome` text NOT NULL,
+	`instance` text NOT NULL,
 	`started_at` integer NOT NULL,
 	`ended_at` integer
 ) STRICT;

@@ -121,6 +121,7 @@ export const signings = signerSchema.table(
     signatures: integer('signatures').notNull(),
     signAlgo: text('sign_algo').notNull(),
     outcome: text('outcome').notNull(),
+    instance: text('instance').notNull(),
     startedAt: instant('started_at').notNull(),
     endedAt: instant('ended_at'),
   },

@@ -1,0 +1,46 @@
+import type { LeafFields } from '../audit/leaf.ts';
+import { makeLeaf } from '../audit/leaf.ts';
+import type { Clock } from '../base/clock.ts';
+import type { RowMac } from '../crypto/row-mac.ts';
+import type { Token } from '../hsm/pool.ts';
+import { appendLeaves } from '../store/log.ts';
+import type { SignerRows } from '../store/signer/rows.ts';
+import type { SignerStore, SignerTx } from '../store/signer/tables.ts';
+import type { FeedState } from './feed-state.ts';
+import type { TrustedTime } from './time.ts';
+
+/** Labels of the token objects of "kyso-signer". KEK and pepper have versions; their labels are their ids (design §3). */
+export const tokenLabels = {
+  kek: 'kyso-kek-1',
+  pepper: 'kyso-pepper-1',
+  rowMac: 'kyso-row-mac',
+  seeds: 'kyso-totp-seeds',
+  attestation: 'kyso-attestation',
+} as const;
+
+/** What every part of the signature activation module works with. One per signer process. */
+export type Signer = {
+  store: SignerStore;
+  rows: SignerRows;
+  mac: RowMac;
+  token: Token;
+  time: TrustedTime;
+  clock: Clock;
+  feed: FeedState;
+  /** This life of the store: a restored backup gets a new one, which voids every SAD (design §4). */
+  epoch: string;
+  /** Which of several signers on one store this is. */
+  instance: string;
+  attestationSpki: Buffer;
+  /** Sandbox only: the directory into which activation halves are written for the sandbox's holder. */
+  sandboxDirectory: string | undefined;
+};
+
+/** Writes one log entry in the transaction of the change that it records (S59). */
+export async function record(signer: Signer, tx: SignerTx, ...entries: LeafFields[]): Promise<void> {
+  const time = { at: signer.time.now(), monotonic: Math.round(signer.clock.monotonic()), epoch: signer.epoch };
+  await appendLeaves(
+    tx,
+    entries.map((entry) => makeLeaf(entry, time)),
+  );
+}

@@ -1,0 +1,47 @@
+import { KysoError } from '../base/errors.ts';
+import type { Credential, SignerTx } from '../store/signer/tables.ts';
+import type { Signer } from './context.ts';
+
+/** The ids of a subscriber's credentials that have a certificate, oldest first. */
+export async function listCredentials(
+  signer: Signer,
+  { subscriber }: { subscriber: string },
+): Promise<{ credentialIDs: string[] }> {
+  const credentials = await signer.rows.credentials.list(signer.store.read, { subscriber });
+  const usable = credentials
+    .filter((credential) => credential.chain !== '[]')
+    .sort((a, b) => a.createdAt - b.createdAt);
+  return { credentialIDs: usable.map((credential) => credential.id) };
+}
+
+/** What credentials/info shows of one. @throws KysoError credentialUnknown — it does not exist, or is not theirs (S19) */
+export async function describeCredential(
+  signer: Signer,
+  { subscriber, credentialID }: { subscriber: string; credentialID: string },
+) {
+  const credential = await ownCredential(signer, signer.store.read, subscriber, credentialID);
+  const expired = credential.notAfter <= signer.time.now();
+  return {
+    keyStatus: expired || credential.blocked ? ('disabled' as const) : ('enabled' as const),
+    keyType: credential.keyType as 'RSA-2048' | 'EC-P256',
+    certStatus: expired ? ('expired' as const) : credential.blocked ? ('suspended' as const) : ('valid' as const),
+    chain: JSON.parse(credential.chain) as string[],
+  };
+}
+
+/** @throws KysoError credentialUnknown — the same for one that does not exist and for somebody else's (S19) */
+export async function ownCredential(signer: Signer, tx: SignerTx, subscriber: string, id: string): Promise<Credential> {
+  const credential = await signer.rows.credentials.find(tx, { id, subscriber });
+  if (!credential || credential.chain === '[]') throw new KysoError('credentialUnknown');
+  return credential;
+}
+
+/**
+ * Refuses a credential that must not sign now; asked at authorization and again in the transaction of the spend (S10).
+ * @throws KysoError credentialDisabled | certificateExpired
+ */
+export function assertUsable(signer: Signer, credential: Credential): void {
+  const now = signer.time.now();
+  if (credential.blocked) throw new KysoError('credentialDisabled');
+  if (credential.notAfter <= now || credential.notBefore > now) throw new KysoError('certificateExpired');
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../base/clock.ts';
+import { KysoError } from '../base/errors.ts';
+
+/** How old the newest word of ca may be, in milliseconds, before the signer stops signing (design §5). */
+const bound = 10_000;
+
+/** What the signer knows of ca's status feed at this moment. */
+export type FeedState = {
+  /** Number of the newest order that is applied and durable. */
+  position(): number;
+  applied(number: number): void;
+  /** A heartbeat whose signature was checked: `number` is the newest order that exists, `at` ca's clock. */
+  heard(beat: number, number: number, at: number): void;
+  /** Milliseconds since the last heartbeat that showed the feed complete; undefined before the first. */
+  age(): number | undefined;
+  isFresh(): boolean;
+  /** @throws KysoError feedStale — no fresh heartbeat, or orders are missing: revocations might be among them */
+  assertFresh(): void;
+};
+
+export function feedState(clock: Clock, position: number): FeedState {
+  let current = position;
+  let lastBeat = 0;
+  let completeAt: number | undefined;
+  let announced = position;
+
+  const age = () => (completeAt === undefined ? undefined : clock.monotonic() - completeAt);
+  const complete = () => announced <= current;
+  const isFresh = () => {
+    const since = age();
+    return since !== undefined && since <= bound && complete();
+  };
+  return {
+    position: () => current,
+    age,
+    isFresh,
+    applied(number) {
+      current = Math.max(current, number);
+    },
+    heard(beat, number, at) {
+      // An old heartbeat, played again, must not make the feed look fresh.
+      if (beat <= lastBeat || Math.abs(clock.now() - at) > bound) return;
+      lastBeat = beat;
+      announced = number;
+      if (complete()) completeAt = clock.monotonic();
+    },
+    assertFresh() {
+      const since = age();
+      if (since === undefined || since > bound || !complete())
+        throw new KysoError('feedStale', 'the status feed of ca is not current');
+    },
+  };
+}

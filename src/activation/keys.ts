@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { sha256, wipe } from '../base/bytes.ts';
+import { KysoError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { KeyTypeName } from '../crypto/algorithms.ts';
+import { openFrom, sealTo } from '../crypto/hpke.ts';
+import { open, seal } from '../crypto/seal.ts';
+import type { Attestation, AttestationPayload, Order } from '../ipc/feed.ts';
+import type { Key, SignerTx } from '../store/signer/tables.ts';
+import { record, type Signer, tokenLabels } from './context.ts';
+
+type MakeKeyOrder = Extract<Order, { kind: 'makeKey' }>;
+type KeyFacts = Pick<Key, 'id' | 'subscriber' | 'keyVersion' | 'keyType' | 'spki' | 'kek' | 'mechanism'>;
+
+/** What the layers around a key are bound to: none of them opens for another key, person or version (design §3 step 2). */
+function facts(key: KeyFacts, use: 'blob' | 'dek') {
+  const { id, subscriber, keyVersion, keyType, kek, mechanism } = key;
+  return { use, key: id, subscriber, keyVersion, keyType, kek, mechanism, spki: sha256(key.spki).toString('hex') };
+}
+
+/**
+ * ca's order to make a key: generated in the token and wrapped there by the KEK, that blob sealed under a random DEK,
+ * the DEK sealed to the subscriber's vault. Nothing of it opens without the subscriber. Returns the signer's
+ * attestation and the change to commit.
+ */
+export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
+  const { credentialID, subscriber, keyType } = order;
+  const vault = await signer.rows.vaults.find(signer.store.read, { subscriber });
+  if (!vault) throw new KysoError('orderRefused', 'no such subscriber');
+
+  const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek: tokenLabels.kek });
+  const lineHash = Buffer.from(order.lineHash, 'base64');
+  const base = { id: newId(), subscriber, keyVersion: 1, keyType, spki, kek: tokenLabels.kek, mechanism };
+  const dek = randomBytes(32);
+  const sealedBlob = seal(dek, wrapped, facts(base, 'blob'));
+  const sealedDek = await sealTo(vault.publicKey, dek, facts(base, 'dek'));
+  wipe(dek, wrapped);
+  const attestation = await attest(signer, {
+    type: 'keyAttestation',
+    credentialID,
+    subscriber,
+    spki: spki.toString('base64'),
+    lineHash: order.lineHash,
+  });
+
+  const createdAt = signer.time.now();
+  const commit = async (tx: SignerTx) => {
+    await signer.rows.keys.insert(tx, {
+      ...base,
+      credential: credentialID,
+      sealedBlob,
+      sealedDek,
+      lineHash,
+      attestation: JSON.stringify(attestation),
+      createdAt,
+    });
+    const noCertificate = { blocked: false, chain: '[]', notBefore: 0, notAfter: 0 };
+    await signer.rows.credentials.insert(tx, {
+      id: credentialID,
+      subscriber,
+      key: base.id,
+      keyType,
+      createdAt,
+      ...noCertificate,
+    });
+    const detail = { key: base.id, keyType, spki: sha256(spki).toString('hex'), lineHash: lineHash.toString('hex') };
+    await record(signer, tx, {
+      event: 'key.made',
+      actor: 'ca',
+      result: 'done',
+      subscriber,
+      credential: credentialID,
+      detail,
+    });
+  };
+  return { attestation, commit };
+}
+
+/** The attestation that was given when the credential's key was made; for an order that ca sends again. */
+export async function attestationOf(signer: Signer, credential: string): Promise<Attestation | undefined> {
+  const key = await signer.rows.keys.find(signer.store.read, { credential });
+  return key && JSON.parse(key.attestation);
+}
+
+async function attest(signer: Signer, payload: AttestationPayload): Promise<Attestation> {
+  const statement = canonicalize(payload) as string;
+  const [signature] = await signer.token.signResident({
+    label: tokenLabels.attestation,
+    keyType: 'EC-P256',
+    spki: signer.attestationSpki,
+    digest: 'SHA-256',
+    digests: [sha256(statement)],
+  });
+  if (!signature) throw new KysoError('internal', 'the token gave no attestation');
+  return { statement, signature: signature.toString('base64') };
+}
+
+/** Opens the DEK with the vault's private half. The caller wipes both. */
+export function openDek(privateKey: Buffer, key: Key): Promise<Buffer> {
+  return openFrom(privateKey, key.sealedDek, facts(key, 'dek'));
+}
+
+/** Opens the blob and has the token sign with the key in it; every signature was verified when this resolves (S12). */
+export async function signWithKey(
+  signer: Signer,
+  key: Key,
+  dek: Buffer,
+  digest: Parameters<Signer['token']['sign']>[0]['digest'],
+  digests: Buffer[],
+) {
+  const wrapped = open(dek, key.sealedBlob, facts(key, 'blob'));
+  try {
+    const { kek, mechanism, spki } = key;
+    return await signer.token.sign({
+      keyType: key.keyType as KeyTypeName,
+      kek,
+      wrapped,
+      mechanism,
+      spki,
+      digest,
+      digests,
+    });
+  } finally {
+    wipe(wrapped);
+  }
+}

@@ -1,0 +1,21 @@
+import type { SignerRows } from '../store/signer/rows.ts';
+import type { SignerTx } from '../store/signer/tables.ts';
+
+/** Facts of the store as a whole. `caFeedKey` is the SPKI (base64) of the ca that this signer obeys. */
+export type SettingName = 'epoch' | 'feedPosition' | 'lastInstant' | 'caFeedKey' | 'attestationKey';
+
+export async function readSetting(rows: SignerRows, tx: SignerTx, name: SettingName): Promise<string | undefined> {
+  return (await rows.settings.find(tx, { name }))?.value;
+}
+
+/** Sets a fact, in the caller's transaction. */
+export async function writeSetting(
+  { rows }: { rows: SignerRows },
+  tx: SignerTx,
+  name: SettingName,
+  value: string,
+): Promise<void> {
+  const row = await rows.settings.lock(tx, { name });
+  if (row) await rows.settings.replace(tx, row, { value });
+  else await rows.settings.insert(tx, { name, value });
+}

@@ -1,0 +1,92 @@
+import { wipe } from '../base/bytes.ts';
+import { KysoError, kindOf } from '../base/errors.ts';
+import type { Params, Result } from '../ipc/contract.ts';
+import type { SignerContract } from '../ipc/signer-contract.ts';
+import { endSigning, type Outcome, sweepSignings } from '../store/signer/signings.ts';
+import { openWithSad } from './authorize.ts';
+import { record, type Signer } from './context.ts';
+import { signWithKey } from './keys.ts';
+import { type SpentAuthorization, spend } from './spend.ts';
+
+/**
+ * signatures/signHash, in the order that makes it safe to lose power anywhere: spend and intent in one durable commit
+ * → sign → verify → result in a durable commit → answer. Signatures come in the order of the request.
+ * @throws what `spend` throws; KysoError feedStale | clockUntrusted | tokenUnavailable (nothing is spent);
+ *   after the spend tokenUnavailable | integrity | unavailable (spent, nothing released)
+ */
+export async function signHash(
+  signer: Signer,
+  request: Params<SignerContract, 'signatures.signHash'>,
+): Promise<Result<SignerContract, 'signatures.signHash'>> {
+  signer.time.assertTrusted();
+  signer.feed.assertFresh();
+  if (!signer.token.status().ready) throw new KysoError('tokenUnavailable');
+  const spentAuthorization = await spend(signer, request);
+  const signatures = await sign(signer, spentAuthorization, request.sad);
+  return { signatures: signatures.map((signature) => signature.toString('base64')) };
+}
+
+async function sign(signer: Signer, spent: SpentAuthorization, sad: string): Promise<Buffer[]> {
+  let signatures: Buffer[];
+  try {
+    signatures = await useKey(signer, spent, sad);
+  } catch (error) {
+    await end(signer, spent, 'failed', error);
+    throw error;
+  }
+  if (!(await end(signer, spent, 'released'))) throw new KysoError('unavailable', 'the signing was swept as unknown');
+  return signatures;
+}
+
+async function useKey(signer: Signer, spent: SpentAuthorization, sad: string): Promise<Buffer[]> {
+  const key = await signer.rows.keys.find(signer.store.read, { id: spent.authorization.key });
+  if (!key) throw new KysoError('integrity', 'the key of an authorization is gone');
+  const dek = openWithSad(sad, spent.authorization);
+  try {
+    return await signWithKey(signer, key, dek, spent.digest, [...spent.digests]);
+  } finally {
+    wipe(dek);
+  }
+}
+
+function end(
+  signer: Signer,
+  spent: SpentAuthorization,
+  outcome: Exclude<Outcome, 'pending'>,
+  error?: unknown,
+): Promise<boolean> {
+  const { signing, authorization, request } = spent;
+  return signer.store.write(async (tx) => {
+    if (!(await endSigning(tx, signing, outcome, signer.time.now()))) return false;
+    await record(signer, tx, {
+      ...{ event: 'sign', actor: 'signer', result: outcome === 'released' ? 'done' : 'failed', request, signing },
+      ...{
+        authorization: authorization.id,
+        subscriber: authorization.subscriber,
+        credential: authorization.credential,
+      },
+      ...(error !== undefined && { detail: { kind: kindOf(error) } }),
+    });
+    return true;
+  });
+}
+
+/** At start: what a former life spent but did not end stays spent, was never released, and is logged as unknown. */
+export async function sweep(signer: Signer): Promise<number> {
+  return signer.store.write(async (tx) => {
+    const swept = await sweepSignings(tx, signer.instance, signer.time.now());
+    for (const signing of swept) {
+      const { id, authorization, subscriber, credential } = signing;
+      await record(signer, tx, {
+        event: 'sign',
+        actor: 'signer',
+        result: 'unknown',
+        signing: id,
+        authorization,
+        subscriber,
+        credential,
+      });
+    }
+    return swept.length;
+  });
+}

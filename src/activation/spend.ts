@@ -1,0 +1,131 @@
+import { equalBytes } from '../base/bytes.ts';
+import { KysoError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import { type DigestName, digests as digestTable, type KeyTypeName, resolveDigest } from '../crypto/algorithms.ts';
+import type { Params } from '../ipc/contract.ts';
+import type { SignerContract } from '../ipc/signer-contract.ts';
+import { listHashes, markHashes, takeFromAuthorization } from '../store/signer/authorizations.ts';
+import { insertSigning } from '../store/signer/signings.ts';
+import type { Authorization, SignerTx } from '../store/signer/tables.ts';
+import { authorizationId } from './authorize.ts';
+import { record, type Signer } from './context.ts';
+import { assertUsable, ownCredential } from './credentials.ts';
+
+declare const spent: unique symbol;
+
+/**
+ * The durable fact that these digests, and no others, may now be signed once. Only `spend` makes one, and `sign` takes
+ * nothing else: what is signed is what was authorized, not what a request says (design §4).
+ */
+export type SpentAuthorization = {
+  readonly signing: string;
+  readonly authorization: Authorization;
+  readonly digest: DigestName;
+  readonly digests: readonly Buffer[];
+  readonly request: string;
+  readonly [spent]: true;
+};
+
+type Request = Params<SignerContract, 'signatures.signHash'>;
+
+/**
+ * Checks a signHash request against its SAD and spends the hashes, with the intent's log leaf, in one durable commit.
+ * The token has not been touched when this rejects, and nothing is spent then.
+ * @throws KysoError sadInvalid | sadExpired | credentialUnknown | credentialDisabled | certificateExpired |
+ *   signAlgoInvalid | hashAlgoInvalid | digestLength | hashNotAuthorized
+ */
+export async function spend(signer: Signer, request: Request): Promise<SpentAuthorization> {
+  const id = authorizationId(request.sad);
+  await explain(signer, id, request);
+  const credential = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
+  const digest = resolveDigest(credential.keyType as KeyTypeName, request.signAlgo, request.hashAlgo);
+  const digests = request.hashes.map((hash) => Buffer.from(hash, 'base64'));
+  if (digests.some((bytes) => bytes.length !== digestTable[digest].length)) throw new KysoError('digestLength');
+
+  return signer.store.write(async (tx) => {
+    const authorization = await take(signer, tx, id, request);
+    assertUsable(signer, await ownCredential(signer, tx, request.subscriber, request.credentialID));
+    const signing = newId();
+    await spendHashes(signer, tx, authorization, digests, signing);
+    await insertSigning(tx, {
+      ...{ id: signing, authorization: id, credential: authorization.credential, subscriber: authorization.subscriber },
+      ...{
+        signatures: digests.length,
+        signAlgo: request.signAlgo,
+        instance: signer.instance,
+        startedAt: signer.time.now(),
+      },
+    });
+    await record(signer, tx, {
+      ...{
+        event: 'sign',
+        actor: request.client,
+        result: 'intended',
+        request: request.request,
+        signing,
+        authorization: id,
+      },
+      ...{ subscriber: authorization.subscriber, credential: authorization.credential, algorithm: request.signAlgo },
+      hashes: digests.map((bytes) => bytes.toString('hex')),
+    });
+    return { signing, authorization, digest, digests, request: request.request } as unknown as SpentAuthorization;
+  });
+}
+
+/** Says which of its conditions a spend would miss; the spend itself asks them all again, in its UPDATE. */
+async function explain(signer: Signer, id: string, request: Request): Promise<void> {
+  const found = await signer.rows.authorizations.find(signer.store.read, { id });
+  const theirs =
+    found?.subscriber === request.subscriber && found.client === request.client && found.grant === request.grant;
+  if (!found || !theirs || found.epoch !== signer.epoch) throw new KysoError('sadInvalid');
+  if (found.expiresAt <= signer.time.now()) throw new KysoError('sadExpired');
+  await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
+  if (found.credential !== request.credentialID || found.remaining === 0) throw new KysoError('sadInvalid');
+}
+
+/** The conditional UPDATE, the check of the row's MAC, and the new MAC; the sealed DEK dies with the last signature. */
+async function take(signer: Signer, tx: SignerTx, id: string, request: Request): Promise<Authorization> {
+  const { subscriber, client, grant, credentialID: credential } = request;
+  const count = request.hashes.length;
+  const { epoch, mac, rows } = signer;
+  const row = await takeFromAuthorization(tx, {
+    id,
+    subscriber,
+    client,
+    grant,
+    credential,
+    epoch,
+    count,
+    now: signer.time.now(),
+  });
+  if (!row) throw new KysoError('sadInvalid');
+  mac.check('authorizations', { ...row, remaining: row.remaining + count, version: row.version - 1 });
+  await rows.authorizations.replace(tx, row, row.remaining === 0 ? { sealedDek: null } : {});
+  return row;
+}
+
+/** Marks one unspent row for each digest of the request: a multiset, so a digest authorized twice signs twice. */
+async function spendHashes(
+  signer: Signer,
+  tx: SignerTx,
+  authorization: Authorization,
+  digests: Buffer[],
+  signing: string,
+): Promise<void> {
+  const rows = await listHashes(tx, authorization.id);
+  const all = rows.map((row) => row.digest);
+  if (!equalBytes(signer.mac.over(authorization.id, all), authorization.hashesMac)) {
+    throw new KysoError('integrity', 'the hashes of an authorization were changed in the store');
+  }
+  const unspent = new Map<string, number[]>();
+  for (const row of rows) {
+    if (row.signing !== null) continue;
+    const text = row.digest.toString('hex');
+    unspent.set(text, [...(unspent.get(text) ?? []), row.ordinal]);
+  }
+  const ordinals = digests.map((digest) => unspent.get(digest.toString('hex'))?.shift());
+  const known = ordinals.filter((ordinal) => ordinal !== undefined);
+  if (known.length !== digests.length) throw new KysoError('hashNotAuthorized');
+  const marked = await markHashes(tx, authorization.id, known, signing);
+  if (marked !== digests.length) throw new KysoError('hashNotAuthorized');
+}

@@ -1,0 +1,100 @@
+import { createPublicKey } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { KysoError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import { rowMac } from '../crypto/row-mac.ts';
+import type { Token } from '../hsm/pool.ts';
+import type { Handlers } from '../ipc/contract.ts';
+import type { SignerContract } from '../ipc/signer-contract.ts';
+import { openLog } from '../store/log.ts';
+import { signerRows } from '../store/signer/rows.ts';
+import type { SignerStore } from '../store/signer/tables.ts';
+import { beginActivation, completeActivation } from './activate.ts';
+import { authorize } from './authorize.ts';
+import { type Signer, tokenLabels } from './context.ts';
+import { describeCredential, listCredentials } from './credentials.ts';
+import { feedReceiver } from './feed.ts';
+import { feedState } from './feed-state.ts';
+import { readSetting, writeSetting } from './settings.ts';
+import { signHash, sweep } from './sign.ts';
+import { trustedTime } from './time.ts';
+
+type Parts = { store: SignerStore; token: Token; clock: Clock; instance: string; sandboxDirectory: string | undefined };
+
+/** The rows of the signer's store under the MAC key that its token makes. */
+async function openRows(store: SignerStore, token: Token) {
+  const mac = rowMac(await token.hmac({ label: tokenLabels.rowMac, data: Buffer.from('kyso signer rows') }));
+  return { mac, rows: signerRows(store.read.t, mac) };
+}
+
+/** `kyso signer init`: gives a new store its epoch and remembers the token that it belongs to. Returns the attestation key. */
+export async function initialiseSignerStore(store: SignerStore, token: Token): Promise<Buffer> {
+  const { rows } = await openRows(store, token);
+  const { spki } = await token.publicKey(tokenLabels.attestation);
+  await store.write(async (tx) => {
+    await openLog(tx);
+    await writeSetting({ rows }, tx, 'epoch', newId());
+    await writeSetting({ rows }, tx, 'feedPosition', '0');
+    await writeSetting({ rows }, tx, 'attestationKey', spki.toString('base64'));
+  });
+  return spki;
+}
+
+/** `kyso signer enrol`: from now on this signer obeys the ca that holds the private half of `spki`. */
+export async function enrolCa(store: SignerStore, token: Token, spki: Buffer): Promise<void> {
+  const { rows } = await openRows(store, token);
+  createPublicKey({ key: spki, format: 'der', type: 'spki' });
+  await store.write((tx) => writeSetting({ rows }, tx, 'caFeedKey', spki.toString('base64')));
+}
+
+/**
+ * Opens the signature activation module on an initialised store and token, and sweeps what a former life left.
+ * @throws KysoError configuration — not initialised, no ca enrolled, or this token does not belong to this store
+ */
+export async function startSigner(parts: Parts): Promise<{ signer: Signer; handlers: Handlers<SignerContract> }> {
+  const { store, token, clock } = parts;
+  const { mac, rows } = await openRows(store, token);
+  const read = (name: Parameters<typeof readSetting>[2]) => readSetting(rows, store.read, name);
+  const [epoch, position, lastInstant, caFeedKey, attestationKey] = await Promise.all([
+    read('epoch'),
+    read('feedPosition'),
+    read('lastInstant'),
+    read('caFeedKey'),
+    read('attestationKey'),
+  ]);
+  if (!epoch || !attestationKey)
+    throw new KysoError('configuration', 'the signer is not initialised: run kyso signer init');
+  if (!caFeedKey) throw new KysoError('configuration', 'no ca is enrolled: run kyso signer enrol');
+
+  const signer: Signer = {
+    ...parts,
+    rows,
+    mac,
+    epoch,
+    time: trustedTime(clock, Number(lastInstant ?? 0)),
+    feed: feedState(clock, Number(position ?? 0)),
+    attestationSpki: Buffer.from(attestationKey, 'base64'),
+  };
+  await sweep(signer);
+  const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });
+  return { signer, handlers: signerHandlers(signer, feedReceiver(signer, caKey)) };
+}
+
+function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>): Handlers<SignerContract> {
+  return {
+    'activation.begin': (params) => beginActivation(signer, params),
+    'activation.complete': (params) => completeActivation(signer, params),
+    'credentials.list': (params) => listCredentials(signer, params),
+    'credentials.info': (params) => describeCredential(signer, params),
+    'credentials.authorize': (params) => authorize(signer, params),
+    'signatures.signHash': (params) => signHash(signer, params),
+    'feed.position': async () => ({ number: signer.feed.position() }),
+    'feed.push': receive,
+    status: async () => {
+      const age = signer.feed.age();
+      const feed = signer.feed.isFresh();
+      const token = signer.token.status().ready;
+      return { ready: token && feed, token, feed, ...(age !== undefined && { feedAge: Math.round(age) }) };
+    },
+  };
+}

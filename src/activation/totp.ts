@@ -1,0 +1,91 @@
+import { generateSecret, generateURI, verifySync } from 'otplib';
+import { wipe } from '../base/bytes.ts';
+import { KysoError } from '../base/errors.ts';
+import { open, seal } from '../crypto/seal.ts';
+import { beforeStep } from '../store/signer/factors.ts';
+import { record, type Signer, tokenLabels } from './context.ts';
+import { failureLimits, lockedUntil } from './locks.ts';
+
+/** RFC 6238 with SHA-1, 6 digits, 30 s, and one step of drift to either side (S41). */
+const period = 30;
+const digits = 6;
+
+/** A new seed of 160 bits as base32, and the URI that authenticator apps read. */
+export function newSeed(userID: string): { totpSecret: string; otpauthUri: string } {
+  const totpSecret = generateSecret({ length: 20 });
+  return { totpSecret, otpauthUri: generateURI({ issuer: 'Kyso', label: userID, secret: totpSecret, period, digits }) };
+}
+
+/** The seed under a key that the token makes for this subscriber alone; the database without the token opens none. */
+export async function sealSeed(signer: Signer, subscriber: string, totpSecret: string): Promise<Buffer> {
+  const key = await seedKey(signer, subscriber);
+  try {
+    return seal(key, Buffer.from(totpSecret), { use: 'totp', subscriber });
+  } finally {
+    wipe(key);
+  }
+}
+
+async function openSeed(signer: Signer, subscriber: string, sealedSeed: Buffer): Promise<string> {
+  const key = await seedKey(signer, subscriber);
+  try {
+    return open(key, sealedSeed, { use: 'totp', subscriber }).toString();
+  } finally {
+    wipe(key);
+  }
+}
+
+function seedKey(signer: Signer, subscriber: string): Promise<Buffer> {
+  return signer.token.hmac({ label: tokenLabels.seeds, data: Buffer.from(`totp ${subscriber}`) });
+}
+
+/** The step that this code belongs to, if it is one of the three that count now. */
+function matchStep(secret: string, code: string, now: number): number | undefined {
+  if (!/^[0-9]{6}$/.test(code)) return undefined;
+  const result = verifySync({
+    secret,
+    token: code,
+    period,
+    digits,
+    epoch: Math.floor(now / 1000),
+    epochTolerance: period,
+  });
+  return result.valid && 'timeStep' in result ? result.timeStep : undefined;
+}
+
+/**
+ * Uses up a one-time code: its step is claimed by one conditional UPDATE, so of any number of parallel requests with
+ * one code exactly one gets past here (S41). A wrong code counts as a failure before anybody learns that it was wrong;
+ * a right code whose step was already claimed is a replay and counts as nothing (design §8).
+ * @throws KysoError otpInvalid | otpLocked
+ */
+export async function claimCode(signer: Signer, subscriber: string, code: string, request: string): Promise<void> {
+  const found = await signer.rows.factors.find(signer.store.read, { subscriber });
+  if (!found?.sealedTotp) throw new KysoError('otpInvalid', 'no TOTP is enrolled');
+  const secret = await openSeed(signer, subscriber, found.sealedTotp);
+
+  const refusal = await signer.store.write(async (tx) => {
+    const now = signer.time.now();
+    const step = matchStep(secret, code, now);
+    if (step !== undefined) {
+      const claimed = await signer.rows.factors.lock(tx, { subscriber }, beforeStep(tx, step, now));
+      if (claimed) {
+        await signer.rows.factors.replace(tx, claimed, { lastStep: step, otpFailures: 0, otpLockedUntil: 0 });
+        return undefined;
+      }
+    }
+    const factors = await signer.rows.factors.lock(tx, { subscriber });
+    if (!factors) return 'otpInvalid';
+    const locked = factors.otpLockedUntil > now;
+    const replayed = step !== undefined && step <= factors.lastStep;
+    const otpFailures = factors.otpFailures + (locked || replayed ? 0 : 1);
+    const otpLockedUntil =
+      locked || replayed ? factors.otpLockedUntil : lockedUntil(otpFailures, failureLimits.otp, now);
+    await signer.rows.factors.replace(tx, factors, { otpFailures, otpLockedUntil });
+    const kind = locked ? 'otpLocked' : 'otpInvalid';
+    const detail = { kind, replayed, failures: otpFailures };
+    await record(signer, tx, { event: 'factor.otp', actor: 'api', result: 'refused', subscriber, request, detail });
+    return kind;
+  });
+  if (refusal) throw new KysoError(refusal);
+}

@@ -1,0 +1,81 @@
+import { and, asc, eq, gt, gte, inArray, isNotNull, isNull, lt, sql } from '../drizzle.ts';
+import type { Authorization, SignerTx } from './tables.ts';
+
+/** Who and what a spend must fit; every field is a condition of the one UPDATE. */
+export type SpendConditions = {
+  id: string;
+  subscriber: string;
+  client: string;
+  grant: string;
+  credential: string;
+  epoch: string;
+  count: number;
+  now: number;
+};
+
+/**
+ * Takes `count` signatures from an authorization: one conditional UPDATE, which is also the lock (design §4). All
+ * conditions stand in its own WHERE: PostgreSQL checks that again after waiting for a lock, and nothing else.
+ * Returns the row as it is now, with the old MAC, or undefined when some condition does not hold.
+ */
+export async function takeFromAuthorization(tx: SignerTx, want: SpendConditions): Promise<Authorization | undefined> {
+  const { authorizations: a } = tx.t;
+  const [row] = await tx.db
+    .update(a)
+    .set({ remaining: sql`${a.remaining} - ${want.count}`, version: sql`${a.version} + 1` })
+    .where(
+      and(
+        eq(a.id, want.id),
+        eq(a.subscriber, want.subscriber),
+        eq(a.client, want.client),
+        eq(a.grant, want.grant),
+        eq(a.credential, want.credential),
+        eq(a.epoch, want.epoch),
+        gt(a.expiresAt, want.now),
+        gte(a.remaining, want.count),
+      ),
+    )
+    .returning();
+  return row;
+}
+
+export async function insertHashes(tx: SignerTx, authorization: string, digests: Buffer[]): Promise<void> {
+  const rows = digests.map((digest, ordinal) => ({ authorization, ordinal, digest, signing: null }));
+  await tx.db.insert(tx.t.authorizedHashes).values(rows);
+}
+
+/** All hash rows of an authorization in the order in which they were given. */
+export function listHashes(tx: SignerTx, authorization: string) {
+  const { authorizedHashes: h } = tx.t;
+  return tx.db.select().from(h).where(eq(h.authorization, authorization)).orderBy(asc(h.ordinal));
+}
+
+/** Marks these hash rows as spent by `signing`; returns how many of them were still unspent and now are not. */
+export async function markHashes(
+  tx: SignerTx,
+  authorization: string,
+  ordinals: number[],
+  signing: string,
+): Promise<number> {
+  const { authorizedHashes: h } = tx.t;
+  const marked = await tx.db
+    .update(h)
+    .set({ signing })
+    .where(and(eq(h.authorization, authorization), inArray(h.ordinal, ordinals), isNull(h.signing)))
+    .returning({ ordinal: h.ordinal });
+  return marked.length;
+}
+
+/** Ids of authorizations that ended before `instant`, oldest first; `sealed`: only those that still hold a DEK. */
+export async function endedBefore(tx: SignerTx, instant: number, sealed: boolean, most = 200): Promise<string[]> {
+  const { authorizations: a } = tx.t;
+  const ended = and(lt(a.expiresAt, instant), sealed ? isNotNull(a.sealedDek) : undefined);
+  const rows = await tx.db.select({ id: a.id }).from(a).where(ended).orderBy(asc(a.expiresAt)).limit(most);
+  return rows.map((row) => row.id);
+}
+
+/** Forgets authorizations and their hashes; what happened stays in the log. */
+export async function deleteAuthorizations(tx: SignerTx, ids: string[]): Promise<void> {
+  await tx.db.delete(tx.t.authorizedHashes).where(inArray(tx.t.authorizedHashes.authorization, ids));
+  await tx.db.delete(tx.t.authorizations).where(inArray(tx.t.authorizations.id, ids));
+}

@@ -1,0 +1,34 @@
+import { and, eq } from '../drizzle.ts';
+import type { SignerTx, Signing } from './tables.ts';
+
+export type Outcome = 'pending' | 'released' | 'failed' | 'unknown';
+
+export async function insertSigning(tx: SignerTx, signing: Omit<Signing, 'outcome' | 'endedAt'>): Promise<void> {
+  await tx.db.insert(tx.t.signings).values({ ...signing, outcome: 'pending', endedAt: null });
+}
+
+/** Ends a pending signing; false when it had already ended (a sweep was faster), and then nothing may be released. */
+export async function endSigning(
+  tx: SignerTx,
+  id: string,
+  outcome: Exclude<Outcome, 'pending'>,
+  endedAt: number,
+): Promise<boolean> {
+  const { signings: s } = tx.t;
+  const ended = await tx.db
+    .update(s)
+    .set({ outcome, endedAt })
+    .where(and(eq(s.id, id), eq(s.outcome, 'pending')))
+    .returning({ id: s.id });
+  return ended.length === 1;
+}
+
+/** Ends all signings that a former life of this instance left pending: spent, outcome unknown, never released. */
+export function sweepSignings(tx: SignerTx, instance: string, endedAt: number): Promise<Signing[]> {
+  const { signings: s } = tx.t;
+  return tx.db
+    .update(s)
+    .set({ outcome: 'unknown', endedAt })
+    .where(and(eq(s.outcome, 'pending'), eq(s.instance, instance)))
+    .returning();
+}
