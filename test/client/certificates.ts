@@ -61,3 +61,11 @@ export function createTestPki(t: { teardown(handler: () => void): void }): TestP
     },
   };
 }
+
+/** The signature that `openssl pkeyutl` makes over a digest, as a token would: PKCS#1 v1.5, or ECDSA as DER. */
+export function signDigest(pki: TestPki, { key }: TestSigner, digest: Uint8Array): Buffer {
+  const keyFile = join(pki.directory, 'token.key');
+  writeFileSync(keyFile, key.export({ format: 'pem', type: 'pkcs8' }));
+  const hash = `digest:sha${digest.length * 8}`;
+  return execFileSync('openssl', ['pkeyutl', '-sign', '-inkey', keyFile, '-pkeyopt', hash], { input: digest });
+}

@@ -67,6 +67,13 @@ for (const digest of ['SHA-384', 'SHA-512'] as const) {
   });
 }
 
+t.test('the field takes a name that no field of the document has', async (t) => {
+  const pdf = await annotated();
+  const once = await signed(pdf, ec);
+  t.match(once.subarray(pdf.length).toString('latin1'), '/T (Signature2)');
+  t.match((await signed(once, ec)).subarray(once.length).toString('latin1'), '/T (Signature3)');
+});
+
 t.test('the new revision goes on with the kind of cross-reference that the file ends with', async (t) => {
   const tail = async (pdf: Buffer) => (await signed(pdf, ec)).subarray(pdf.length).toString('latin1');
   const streams = qpdf(pki.directory, sample, '--object-streams=generate');

@@ -1,0 +1,36 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** One request as it came in. */
+export type CscCall = { method: string; authorization: string | undefined; body: Record<string, unknown> };
+
+/** What to answer: an object goes out as JSON, a string as it is; `undefined` leaves the client waiting. */
+export type CscAnswer = { status?: number; headers?: Record<string, string>; body: unknown } | undefined;
+
+/** A tiny CSC v1 service on this machine, ended with the test; `calls` records what it was asked. */
+export async function cscService(
+  t: { teardown(handler: () => void): void },
+  answer: (call: CscCall) => CscAnswer,
+): Promise<{ baseUrl: string; calls: CscCall[] }> {
+  const calls: CscCall[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const call = {
+      method: `${request.method} ${request.url}`.replace('POST /csc/v1/', ''),
+      authorization: request.headers.authorization,
+      body: JSON.parse(Buffer.concat(chunks).toString()),
+    };
+    calls.push(call);
+    const given = answer(call);
+    if (!given) return;
+    response.writeHead(given.status ?? 200, { 'Content-Type': 'application/json;charset=UTF-8', ...given.headers });
+    response.end(typeof given.body === 'string' ? given.body : JSON.stringify(given.body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/csc/v1`, calls };
+}
