@@ -12,8 +12,8 @@ const root = resolve(import.meta.dirname, '..');
 const bin = (name: string) => resolve(root, 'node_modules/.bin', name);
 
 /** Starts a tool of node_modules in the project's root; its standard error is ours. */
-function start(name: string, args: string[], env = process.env) {
-  const child = spawn(bin(name), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
+function start(name: string, args: string[]) {
+  const child = spawn(bin(name), args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<number>((done, failed) => {
     child.once('error', failed);
     child.once('close', (code, signal) => done(signal ? 1 : (code ?? 1)));
@@ -34,12 +34,9 @@ async function check(title: string, name: string, args: string[]): Promise<Count
 
 /** Runs the test files, all of them when none is named. */
 async function runTap(files: string[]): Promise<Counts> {
-  // Nothing of a tap that runs around this one may reach it.
-  const foreign = /^(?:TAP|_TAPJS_|NODE_OPTIONS$)/;
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
   // Tests wait for tokens and processes more than they compute, but Argon2id and RSA keys take a whole core.
   const jobs = Math.min(availableParallelism(), 4);
-  const { lines, ended } = start('tap', ['--reporter=tap', `--jobs=${jobs}`, ...files], env);
+  const { lines, ended } = start('tap', ['--reporter=tap', `--jobs=${jobs}`, ...files]);
   const report = tapReport((line) => console.log(line));
   for await (const line of lines) report.line(line);
   const counts = report.end();
