@@ -30,7 +30,7 @@ async function openRows(store: SignerStore, token: Token) {
 /** `kyso signer init`: gives a new store its epoch and remembers the token that it belongs to. Returns the attestation key. */
 export async function initialiseSignerStore(store: SignerStore, token: Token): Promise<Buffer> {
   const { rows } = await openRows(store, token);
-  const { spki } = await token.publicKey(tokenLabels.attestation);
+  const { spki } = await token.publicKey({ label: tokenLabels.attestation });
   await store.write(async (tx) => {
     await openLog(tx);
     await writeSetting({ rows }, tx, 'epoch', newId());

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { KysoError } from './base/errors.ts';
+
+const Closed = <P extends Record<string, Type.TSchema>>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+
+/** `kyso.json` in the directory of an installation. It holds no secrets: those come by descriptor or credential file. */
+const ConfigFile = Closed({
+  /** `sandbox`: made-up people on one machine; one person plays all roles, and the halves of activation go to a file. */
+  mode: Type.Union([Type.Literal('sandbox'), Type.Literal('service')]),
+  name: Type.String({ minLength: 1, maxLength: 255 }),
+  http: Closed({
+    host: Type.String({ minLength: 1 }),
+    port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+    publicUrl: Type.Optional(Type.String({ pattern: '^https?://[^/]+(/.*[^/])?$' })),
+    trustedProxies: Type.Array(Type.String()),
+  }),
+  pkcs11: Closed({ module: Type.String({ minLength: 1 }), workers: Type.Integer({ minimum: 1, maximum: 64 }) }),
+  store: Type.Union([
+    Closed({ engine: Type.Literal('sqlite') }),
+    Closed({ engine: Type.Literal('postgresql'), signer: Type.String(), ca: Type.String(), api: Type.String() }),
+  ]),
+  /** Tells apart several signers on one store. */
+  instance: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
+});
+export type ConfigFile = Static<typeof ConfigFile>;
+
+/** The checked, frozen configuration of one installation, with its directory. */
+export type Config = Readonly<ConfigFile> & { readonly directory: string };
+
+const schema = Compile(ConfigFile);
+
+/** @throws KysoError configuration — the message names the file and the first member that is wrong */
+export function readConfig(directory: string): Config {
+  const file = join(resolve(directory), 'kyso.json');
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new KysoError(
+      'configuration',
+      `${file} cannot be read as JSON: make one with kyso sandbox init --dir ${directory}`,
+      { cause },
+    );
+  }
+  return checkConfig(content, directory, file);
+}
+
+/** The same for content that did not come from a file of its own. */
+export function checkConfig(content: unknown, directory: string, name = 'the configuration'): Config {
+  if (!schema.Check(content)) {
+    const [first] = schema.Errors(content);
+    throw new KysoError(
+      'configuration',
+      `${name}: ${first?.instancePath || 'the whole'} ${first?.message ?? 'is not right'}`,
+    );
+  }
+  return Object.freeze({ ...content, directory: resolve(directory) });
+}
+
+/** Where everything of an installation lies. Each process owns the directory of its name (mode 0700). */
+export function pathsOf(config: Pick<Config, 'directory'>) {
+  const at = (...parts: string[]) => join(config.directory, ...parts);
+  return {
+    config: at('kyso.json'),
+    secrets: at('secrets'),
+    operatorKey: at('secrets', 'operator.json'),
+    enrolled: at('enrolled'),
+    attestationKey: at('enrolled', 'signer-attestation.spki'),
+    feedKey: at('enrolled', 'ca-feed.spki'),
+    rootCertificate: at('enrolled', 'root.pem'),
+    activation: at('signer', 'activation'),
+    own: (process: 'api' | 'signer' | 'ca') => at(process),
+    token: (process: 'signer' | 'ca') => at(process, 'token'),
+    socket: (process: 'signer' | 'ca') => join(runDirectory(config.directory), process, 'socket'),
+  };
+}
+
+/** The longest path that a unix socket may have on Linux is 107 bytes: deep directories get a short one instead. */
+function runDirectory(directory: string): string {
+  const own = join(directory, 'run');
+  if (Buffer.byteLength(join(own, 'signer', 'socket')) <= 107) return own;
+  return join(tmpdir(), `kyso-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
+}

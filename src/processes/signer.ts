@@ -1,0 +1,60 @@
+import { startSigner } from '../activation/start.ts';
+import { upkeep } from '../activation/upkeep.ts';
+import { systemClock } from '../base/clock.ts';
+import { KysoError } from '../base/errors.ts';
+import { pathsOf } from '../config.ts';
+import { serveIpc } from '../ipc/server.ts';
+import { signerContract } from '../ipc/signer-contract.ts';
+import { signerDomain } from '../store/signer/tables.ts';
+import { type Boot, keysFor } from './boot.ts';
+import { log } from './log.ts';
+import { openDomain } from './stores.ts';
+import { openToken } from './tokens.ts';
+
+/** The signature activation module: the only process that can open a subscriber's key. */
+export async function startSignerProcess(boot: Boot) {
+  const { config } = boot;
+  if (!boot.tokenPin) throw new KysoError('configuration', "the PIN of signer's token is missing");
+  const paths = pathsOf(config);
+  const store = await openDomain(config, signerDomain);
+  const token = await openToken(config, 'signer', boot.tokenPin);
+  const sandboxDirectory = config.mode === 'sandbox' ? paths.activation : undefined;
+  const { signer, handlers } = await startSigner({
+    store,
+    token,
+    clock: systemClock,
+    instance: config.instance,
+    sandboxDirectory,
+  });
+  const server = await serveIpc({
+    path: paths.socket('signer'),
+    contract: signerContract,
+    handlers,
+    keys: keysFor('signer', boot),
+    onError: (error, method) => log('call failed', { process: 'signer', method, error }),
+  });
+  const timer = every(1_000, () => upkeep(signer));
+  return {
+    async stop() {
+      clearTimeout(timer.next);
+      await server.close();
+      await timer.running;
+      await token.stop();
+      await store.close();
+    },
+  };
+}
+
+/** Calls `work` again and again, `pause` milliseconds after the last call ended. */
+function every(pause: number, work: () => Promise<void>) {
+  const timer: { next?: NodeJS.Timeout; running: Promise<void> } = { running: Promise.resolve() };
+  const again = () => {
+    timer.next = setTimeout(() => {
+      timer.running = work()
+        .catch((error: unknown) => log('upkeep failed', { process: 'signer', error }))
+        .then(again);
+    }, pause);
+  };
+  again();
+  return timer;
+}

@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KysoError } from '../base/errors.ts';
+import { type Config, pathsOf } from '../config.ts';
+import { type Boot, linkKey, linksOf } from './boot.ts';
+import { unfixable } from './lifecycle.ts';
+import { log } from './log.ts';
+import { group, type ProcessName, socketDirectory, type Tier, tierFor, users } from './users.ts';
+
+const main = join(import.meta.dirname, '..', 'main.ts');
+/** Milliseconds before a process that ended is started again: the first time, and at most. */
+const firstPause = 100;
+const longestPause = 2_000;
+/** How long a process may take to stop before it is killed. */
+const stopTime = 10_000;
+
+export type Supervisor = {
+  tier: Tier;
+  /** Resolves when all processes have said that they are ready; rejects when one cannot be helped by a restart. */
+  ready: Promise<void>;
+  /** Resolves when everything has ended: after `stop`, or because of such a process, and then with its name. */
+  ended: Promise<ProcessName | undefined>;
+  pids(): Partial<Record<ProcessName, number>>;
+  /** api first, so that nothing new comes in while signer and ca finish what they have. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Starts signer, ca and api, each under a user of its own where that is possible, and starts again what ends. Makes a
+ * new key for each link at each boot, and gives a process only the keys of its own links.
+ */
+export function supervise(config: Config): Supervisor {
+  const { tier, why } = tierFor(config.directory);
+  if (why) log('tier', { tier, why });
+  const bootKey = randomBytes(32);
+  const running = new Map<ProcessName, ChildProcess>();
+  const names: ProcessName[] = ['signer', 'ca', 'api'];
+  const waiting = new Set(names);
+  const ready = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<ProcessName | undefined>();
+  let stopping: Promise<void> | undefined;
+
+  const paths = pathsOf(config);
+  for (const server of ['signer', 'ca'] as const) socketDirectory(dirname(paths.socket(server)), server, tier);
+  writeOperatorKeys();
+
+  function start(name: ProcessName, pause = firstPause): void {
+    const startedAt = performance.now();
+    const identity = tier === 'production' ? { uid: users[name], gid: group } : {};
+    const child = spawn(process.execPath, [main, name], {
+      ...identity,
+      cwd: '/',
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    });
+    running.set(name, child);
+    child.on('error', (error) => log('process error', { name, error }));
+    child.on('message', () => {
+      waiting.delete(name);
+      if (waiting.size === 0) ready.resolve();
+    });
+    child.send(bootOf(name));
+    child.once('exit', (code, signal) => {
+      running.delete(name);
+      if (stopping) return;
+      log('process ended', { name, code, signal });
+      if (code === unfixable) void giveUp(name);
+      else if (performance.now() - startedAt > 10_000) again(name, firstPause);
+      else again(name, Math.min(pause * 2, longestPause));
+    });
+  }
+
+  async function again(name: ProcessName, pause: number): Promise<void> {
+    await delay(pause);
+    if (!stopping) start(name, pause);
+  }
+
+  async function giveUp(name: ProcessName): Promise<void> {
+    ready.reject(new KysoError('configuration', `${name} cannot start: see its message above`));
+    await stop();
+    ended.resolve(name);
+  }
+
+  function bootOf(name: ProcessName): Boot {
+    const links = Object.fromEntries(linksOf(name).map((link) => [link, linkKey(bootKey, link)]));
+    if (name === 'api') return { config, tier, links };
+    return { config, tier, links, tokenPin: readFileSync(join(paths.secrets, `${name}.pin`)) };
+  }
+
+  /** For the operator's own commands, who is root or the one user of this installation. */
+  function writeOperatorKeys(): void {
+    const keys = Object.fromEntries(
+      (['operator-signer', 'operator-ca'] as const).map((link) => [
+        link,
+        Buffer.from(linkKey(bootKey, link)).toString('base64'),
+      ]),
+    );
+    writeFileSync(paths.operatorKey, JSON.stringify(keys), { mode: 0o600 });
+  }
+
+  function stop(): Promise<void> {
+    stopping ??= (async () => {
+      await end('api');
+      await Promise.all([end('ca'), end('signer')]);
+      ended.resolve(undefined);
+    })();
+    return stopping;
+  }
+
+  async function end(name: ProcessName): Promise<void> {
+    const child = running.get(name);
+    if (!child) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopTime);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  ready.promise.catch(() => {});
+  for (const name of names) start(name);
+  return {
+    tier,
+    ready: ready.promise,
+    ended: ended.promise,
+    stop,
+    pids: () => Object.fromEntries([...running].map(([name, child]) => [name, child.pid])),
+  };
+}
