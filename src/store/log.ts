@@ -1,9 +1,10 @@
+import type * as ca from './ca/schema-postgresql.ts';
 import { asc, eq, inArray, isNull, sql } from './drizzle.ts';
-import type { logHead, logLeaves } from './signer/schema-postgresql.ts';
+import type * as signer from './signer/schema-postgresql.ts';
 import type { Store, Tx } from './store.ts';
 
 /** The two tables that every domain with a log has. */
-export type LogTables = { logLeaves: typeof logLeaves; logHead: typeof logHead };
+export type LogTables = Pick<typeof signer | typeof ca, 'logLeaves' | 'logHead'>;
 
 const head = 'head';
 

@@ -1,0 +1,16 @@
+import type { RowMac } from '../../crypto/row-mac.ts';
+import { sealedTable } from '../sealed-table.ts';
+import type { CaTables } from './tables.ts';
+
+/** The sealed tables of ca under the MAC key that its token gave at start. */
+export function caRows(t: CaTables, mac: RowMac) {
+  return {
+    subscribers: sealedTable('subscribers', t.subscribers, mac),
+    credentials: sealedTable('credentials', t.credentials, mac),
+    certificates: sealedTable('certificates', t.certificates, mac),
+    feedOrders: sealedTable('feed_orders', t.feedOrders, mac),
+    settings: sealedTable('settings', t.settings, mac),
+  };
+}
+
+export type CaRows = ReturnType<typeof caRows>;

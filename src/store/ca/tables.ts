@@ -1,0 +1,18 @@
+import type { Domain } from '../open-store.ts';
+import { sameRows } from '../same-rows.ts';
+import type { Store, Tx } from '../store.ts';
+import * as postgresql from './schema-postgresql.ts';
+import * as sqlite from './schema-sqlite.ts';
+
+sameRows<typeof postgresql, typeof sqlite>(true);
+
+/** The store of ca: subscribers, credentials, certificates, the status feed's orders and the issuance log. */
+export const caDomain = { name: 'ca', postgresql, sqlite } as const satisfies Domain<typeof postgresql>;
+
+export type CaTables = typeof postgresql;
+export type CaStore = Store<CaTables>;
+export type CaTx = Tx<CaTables>;
+
+export type Credential = typeof postgresql.credentials.$inferSelect;
+export type IssuedCertificate = typeof postgresql.certificates.$inferSelect;
+export type FeedOrder = typeof postgresql.feedOrders.$inferSelect;

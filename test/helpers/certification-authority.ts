@@ -1,0 +1,135 @@
+import { createHash, generateKeyPairSync, sign, verify } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { Test } from 'tap';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { KysoError } from '../../src/base/errors.ts';
+import { enrolAttestationKey, initAuthority } from '../../src/ca/ceremony.ts';
+import { type Authority, type Mode, openAuthority, residentKeys } from '../../src/ca/context.ts';
+import { startToken, type Token } from '../../src/hsm/pool.ts';
+import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
+import type { Params, Peer, Result } from '../../src/ipc/contract.ts';
+import type { Attestation, FeedPayload, Order } from '../../src/ipc/feed.ts';
+import type { SignerContract } from '../../src/ipc/signer-contract.ts';
+import { type CaStore, caDomain } from '../../src/store/ca/tables.ts';
+import { authoritySubject } from './authority.ts';
+import { makeSoftHsmToken } from './softhsm.ts';
+import type { Stores } from './stores.ts';
+
+export const line: SandboxLine = {
+  userID: 'ntanh',
+  name: 'Nguyễn Thị Ánh',
+  email: 'ntanh@quangngai.gov.vn',
+  phone: '+84901234567',
+  keyType: 'EC-P256',
+  serial: 1,
+  subject: {
+    commonName: 'Nguyễn Thị Ánh',
+    organisation: 'ỦY BAN NHÂN DÂN TỈNH QUẢNG NGÃI',
+    organisationalUnits: ['TRƯỜNG TRUNG HỌC CƠ SỞ SỐ 1'],
+    locality: 'Quảng Ngãi',
+  },
+};
+
+/** A SoftHSM token with ca's keys, running until the test ends. */
+export async function caToken(t: Test): Promise<Token> {
+  const { config, pin } = await makeSoftHsmToken(t, residentKeys, 'kyso-ca-test');
+  const token = await startToken(config, pin(), { onPinRefused: () => t.fail('the PIN was refused') });
+  t.teardown(() => token.stop());
+  return token;
+}
+
+export const ceremonyNames = { root: authoritySubject('Gốc kiểm thử'), issuing: authoritySubject('CA kiểm thử') };
+
+/** An authority on a fresh store, after its ceremony, with the attestation key of `signer` enrolled. */
+export async function newAuthority(
+  stores: Stores,
+  token: Token,
+  signer: FakeSigner,
+  clock: Clock = systemClock,
+): Promise<{ store: CaStore; authority: Authority; open(mode?: Mode): Promise<Authority> }> {
+  const store = await stores.open(caDomain);
+  const { feedKey } = await initAuthority({ store, token, clock, ...ceremonyNames });
+  await enrolAttestationKey({ store, token, clock }, signer.attestationKey);
+  signer.obey(feedKey);
+  const open = (mode: Mode = 'sandbox') => openAuthority({ store, token, clock, mode });
+  return { store, authority: await open(), open };
+}
+
+/** A signer as ca sees it: what the contract says, without vaults, and with faults on demand. */
+export type FakeSigner = {
+  peer: Peer<SignerContract>;
+  attestationKey: Buffer;
+  obey(feedKey: Buffer): void;
+  /** Applied orders; its length is the signer's position. */
+  orders: Order[];
+  heartbeats: Extract<FeedPayload, { type: 'heartbeat' }>[];
+  online: boolean;
+  /** Changes what it answers: lose an answer, forge an attestation. */
+  answer: (attestation: Attestation | undefined) => Attestation | undefined;
+};
+
+export function fakeSigner(): FakeSigner {
+  const attestationPair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const attestations = new Map<number, Attestation>();
+  let caKey: Buffer | undefined;
+
+  function attest(order: Extract<Order, { kind: 'makeKey' }>): Attestation {
+    const { credentialID, subscriber, lineHash } = order;
+    const { publicKey } =
+      order.keyType === 'EC-P256'
+        ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+        : generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const spki = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+    const statement = { type: 'keyAttestation', credentialID, subscriber, spki, lineHash };
+    return fake.sign(canonicalize(statement) as string);
+  }
+
+  function receive({ payload: text, signature }: Params<SignerContract, 'feed.push'>) {
+    const key = { key: caKey as Buffer, format: 'der' as const, type: 'spki' as const };
+    const genuine = verify('sha256', Buffer.from(text), key, Buffer.from(signature, 'base64'));
+    if (!genuine) throw new KysoError('integrity', 'not signed by ca');
+    const payload: FeedPayload = JSON.parse(text);
+    if (payload.type === 'heartbeat') {
+      fake.heartbeats.push(payload);
+      return { number: fake.orders.length };
+    }
+    if (payload.number > fake.orders.length + 1) throw new KysoError('requestInvalid', 'a number was skipped');
+    if (payload.number === fake.orders.length + 1) {
+      fake.orders.push(payload.order);
+      if (payload.order.kind === 'makeKey') attestations.set(payload.number, attest(payload.order));
+    }
+    const attestation = fake.answer(attestations.get(payload.number));
+    return { number: fake.orders.length, ...(attestation && { attestation }) };
+  }
+
+  const peer: Peer<SignerContract> = {
+    async call(method, params) {
+      if (!fake.online) throw new KysoError('unavailable', 'no connection');
+      const result =
+        method === 'feed.position'
+          ? { number: fake.orders.length }
+          : receive(params as Params<SignerContract, 'feed.push'>);
+      return result as Result<SignerContract, typeof method>;
+    },
+    connected: () => fake.online,
+    close: () => {},
+  };
+  const fake = {
+    peer,
+    attestationKey: attestationPair.publicKey.export({ format: 'der', type: 'spki' }),
+    obey: (feedKey: Buffer) => {
+      caKey = feedKey;
+    },
+    orders: [] as Order[],
+    heartbeats: [] as FakeSigner['heartbeats'],
+    online: true,
+    answer: (attestation: Attestation | undefined) => attestation,
+    sign: (statement: string): Attestation => ({
+      statement,
+      signature: sign('sha256', Buffer.from(statement), attestationPair.privateKey).toString('base64'),
+    }),
+  };
+  return fake;
+}
+
+export const hexDigest = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
