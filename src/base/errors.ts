@@ -8,6 +8,7 @@ export const errorKinds = [
   'accessTokenExpired',
   'loginInvalid',
   'activationInvalid',
+  'clientSuspended',
   // what is asked for
   'requestInvalid',
   'credentialUnknown',
@@ -23,6 +24,7 @@ export const errorKinds = [
   'pinInvalid',
   'pinLocked',
   'pinRefused',
+  'passwordRefused',
   'otpInvalid',
   'otpLocked',
   // the authorization

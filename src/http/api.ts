@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../base/clock.ts';
+import type { CaContract } from '../ipc/ca-contract.ts';
+import type { Peer } from '../ipc/contract.ts';
+import type { SignerContract } from '../ipc/signer-contract.ts';
+import { seedClients } from '../store/api/clients.ts';
+import { seedLogins } from '../store/api/logins.ts';
+import type { ApiStore } from '../store/api/tables.ts';
+import type { ApiConfig } from './config.ts';
+import { loadTokenKey } from './csc/access-tokens.ts';
+import { cscApi } from './csc/plugin.ts';
+import { loginDesk } from './logins.ts';
+import { logoRoute } from './logo.ts';
+import { opsApi } from './ops/plugin.ts';
+import { createServer } from './server.ts';
+import { subscriberApi } from './subscriber/plugin.ts';
+
+export type { ApiConfig } from './config.ts';
+
+export type ApiParts = {
+  config: ApiConfig;
+  signer: Peer<SignerContract>;
+  ca: Peer<CaContract>;
+  store: ApiStore;
+  clock: Clock;
+};
+
+/**
+ * The HTTP server with all its APIs, ready to `listen()` or `inject()`. Each API is a plugin with its own errors and its
+ * own authentication; none of them knows more of signer and ca than their contracts. The caller closes the store.
+ */
+export async function buildApi({ config, signer, ca, store, clock }: ApiParts): Promise<FastifyInstance> {
+  const tokenKey = await store.write(async (tx) => {
+    await seedClients(tx, clock.now());
+    await seedLogins(tx);
+    return loadTokenKey(tx);
+  });
+  const logins = loginDesk({ store, clock, cost: config.passwordCost });
+
+  const app = createServer(config);
+  await app.register(cscApi({ config, signer, store, clock, logins, tokenKey }), { prefix: '/csc/v1' });
+  await app.register(subscriberApi({ signer, logins }), { prefix: '/subscriber/v1' });
+  await app.register(opsApi({ config, signer, ca }), { prefix: '/health' });
+  await app.register(logoRoute);
+  await app.ready();
+  return app;
+}

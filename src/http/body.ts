@@ -1,0 +1,31 @@
+import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { KysoError } from '../base/errors.ts';
+import { readJson } from '../base/json.ts';
+
+/** The only type that any of our APIs reads, in the spellings that clients use (S23). */
+const jsonType = /^application\/json *(?:; *charset=(?:utf-8|"utf-8"))?$/i;
+
+/** Headers that may stand once. Node keeps the first of several silently; a proxy may have read another (S28). */
+const singletons = ['authorization', 'content-type', 'content-encoding', 'host'];
+
+/**
+ * One JSON object of at most a thousand SHA-512 digests. In base64 each has 88 characters, up to 176 where the client
+ * writes `\/`, and three of quotes and comma; the rest is room for everything else in a request.
+ */
+export const bodyLimit = 1000 * (176 + 3) + 32_768;
+
+/** Replaces Fastify's body parsers by the strict reader, for this instance and everything inside it. */
+export function readJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) =>
+    readJson(body),
+  );
+  app.addHook('onRequest', async ({ headers, raw }) => {
+    const names = raw.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+    const repeated = singletons.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+    if (repeated) throw new KysoError('requestInvalid', `the header ${repeated} is there twice`);
+    const type = headers['content-type'];
+    const encoded = headers['content-encoding'] !== undefined;
+    if (encoded || (type !== undefined && !jsonType.test(type))) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();
+  });
+}

@@ -1,0 +1,49 @@
+import Type from 'typebox';
+import { multisign } from '../../ipc/signer-contract.ts';
+import { answers, otpInvalid, pinInvalid } from './errors.ts';
+import { namingExpired } from './expired.ts';
+import { CredentialId, Hashes } from './fields.ts';
+import { defineMethod, invalid, missing } from './method.ts';
+import { canonicalDigests, digestLengths, enabledCredential, hashRows } from './rows.ts';
+
+/**
+ * CSC v1 §11.6 `credentials/authorize`: a SAD for these hashes. SCAL is always 2, so the hashes are required; both
+ * factors are too. Signer checks all of it again and decides.
+ */
+export const credentialsAuthorize = defineMethod({
+  name: 'credentials/authorize',
+  authentication: 'bearer',
+  body: Type.Object({
+    credentialID: CredentialId,
+    numSignatures: Type.Integer({ minimum: 1, maximum: multisign }),
+    hash: Hashes,
+    PIN: Type.String({ minLength: 1, maxLength: 256 }),
+    OTP: Type.String({ minLength: 1, maxLength: 16 }),
+    description: Type.Optional(Type.String({ maxLength: 500 })),
+    clientData: Type.Optional(Type.String()),
+  }),
+  rows: [
+    missing('string', 'credentialID'),
+    invalid('credentialID'),
+    enabledCredential,
+    missing('integer', 'numSignatures'),
+    { field: 'numSignatures', keywords: ['minimum'], answer: answers.numSignaturesInvalid },
+    { field: 'numSignatures', keywords: ['maximum'], answer: answers.numSignaturesTooHigh },
+    ...hashRows,
+    digestLengths,
+    { fails: (body) => body.hash.length !== body.numSignatures, answer: answers.numSignaturesInvalid },
+    { field: 'OTP', answer: otpInvalid },
+    { field: 'PIN', answer: pinInvalid },
+    invalid('description'),
+    invalid('clientData'),
+  ],
+  async handle({ signer }, body, { id: request, user }) {
+    const { credentialID, numSignatures, PIN: pin, OTP: otp } = body;
+    const hashes = canonicalDigests(body.hash);
+    const credential = { subscriber: user.subscriber, credentialID };
+    const { sad, expiresIn } = await namingExpired(signer, credential, () =>
+      signer.call('credentials.authorize', { ...user, request, credentialID, numSignatures, hashes, pin, otp }),
+    );
+    return { SAD: sad, expiresIn };
+  },
+});

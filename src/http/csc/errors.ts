@@ -1,0 +1,128 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ErrorKind } from '../../base/errors.ts';
+import { faultOf } from '../fault.ts';
+import { logFault } from '../log.ts';
+
+/** A CSC error answer: HTTP status, `error`, and the literal `error_description` that clients match on (CSC v1, tables of §11). */
+export type Answer = { status: number; error: string; text: string; headers?: Record<string, string> };
+
+/** Stock descriptions of CSC v1 Table 3. */
+const stock = {
+  invalid_request:
+    'The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than once, or is otherwise malformed.',
+  unauthorized_client: 'The client is not authorized to use this method.',
+  access_denied: 'The user, authorization server or remote service denied the request.',
+  server_error:
+    'The authorization server encountered an unexpected condition that prevented it from fulfilling the request.',
+  temporarily_unavailable:
+    'The authorization server is currently unable to handle the request due to a temporary overloading or maintenance of the server.',
+  expired_token: 'The access or refresh token is expired or has been revoked.',
+  invalid_token: 'The token provided is not a valid OAuth access or refresh token.',
+} as const;
+
+/** 400 `invalid_request` with a text of its own. */
+export const invalidRequest = (text: string): Answer => ({ status: 400, error: 'invalid_request', text });
+
+/** What is malformed beyond any row; also a missing or malformed Authorization header (CSC v1, every method's table). */
+export const malformed = invalidRequest(stock.invalid_request);
+
+export const pinInvalid: Answer = { status: 400, error: 'invalid_pin', text: 'The PIN is invalid' };
+export const otpInvalid: Answer = { status: 400, error: 'invalid_otp', text: 'The OTP is invalid' };
+
+/** CSC v1 names no challenge; RFC 6750 §3 and RFC 9110 §11.6.1 want one on every 401. */
+const deadToken = (error: 'expired_token' | 'invalid_token'): Answer => ({
+  status: 401,
+  error,
+  text: stock[error],
+  headers: {
+    'WWW-Authenticate': `Bearer realm="csc", error="invalid_token", error_description="${stock[error]}"`,
+  },
+});
+
+const unavailable: Answer = {
+  status: 503,
+  error: 'temporarily_unavailable',
+  text: stock.temporarily_unavailable,
+  headers: { 'Retry-After': '5' },
+};
+
+const serverError: Answer = { status: 500, error: 'server_error', text: stock.server_error };
+
+/** What each refusal that Kyso knows looks like here. */
+export const answers: Record<ErrorKind, Answer> = {
+  accessTokenInvalid: deadToken('invalid_token'),
+  accessTokenExpired: deadToken('expired_token'),
+  loginInvalid: {
+    status: 400,
+    error: 'authentication_error',
+    text: 'An error occurred during authentication process',
+  },
+  activationInvalid: { status: 400, error: 'access_denied', text: stock.access_denied },
+  clientSuspended: { status: 400, error: 'unauthorized_client', text: stock.unauthorized_client },
+
+  requestInvalid: malformed,
+  credentialUnknown: invalidRequest('Invalid parameter credentialID'),
+  credentialDisabled: invalidRequest('The credential identified by credentialID is disabled'),
+  // The row's text has the certificate's own values in place of the brackets: see expired.ts.
+  certificateExpired: invalidRequest("Signing certificate 'O=[organization],CN=[common_name]' is expired."),
+  certificateStatus: invalidRequest('Invalid certificate status'),
+  numSignaturesInvalid: invalidRequest('Invalid value for parameter numSignatures'),
+  numSignaturesTooHigh: invalidRequest('Numbers of signatures is too high'),
+  digestLength: invalidRequest('Invalid digest value length'),
+  hashAlgoInvalid: invalidRequest('Invalid parameter hashAlgo'),
+  signAlgoInvalid: invalidRequest('Invalid parameter signAlgo'),
+
+  pinInvalid,
+  pinLocked: invalidRequest('PIN locked'),
+  pinRefused: pinInvalid,
+  passwordRefused: malformed,
+  otpInvalid,
+  otpLocked: invalidRequest('OTP locked'),
+
+  sadInvalid: invalidRequest('Invalid parameter SAD'),
+  sadExpired: invalidRequest('SAD expired'),
+  hashNotAuthorized: invalidRequest('Hash is not authorized by the SAD.'),
+
+  orderRefused: serverError,
+  attestationInvalid: serverError,
+  nameRefused: serverError,
+  lintRefused: serverError,
+
+  unavailable,
+  busy: unavailable,
+  tokenUnavailable: unavailable,
+  tokenPinRefused: unavailable,
+  feedStale: unavailable,
+  clockUntrusted: unavailable,
+  integrity: serverError,
+  configuration: serverError,
+  document: serverError,
+  internal: serverError,
+};
+
+/** A row of a method's error table, thrown. */
+export class Refusal extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super(answer.text);
+    this.name = 'Refusal';
+    this.answer = answer;
+  }
+}
+
+/** The error handler of the CSC API. What we do not know comes out as `server_error` and nothing else (S26). */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, error: code, text, headers } = answerOf(error);
+  if (status >= 500) logFault(request, error);
+  return reply
+    .code(status)
+    .headers(headers ?? {})
+    .send({ error: code, error_description: text });
+}
+
+function answerOf(error: unknown): Answer {
+  if (error instanceof Refusal) return error.answer;
+  const { kind, status } = faultOf(error);
+  return { ...answers[kind], ...(status ? { status } : {}) };
+}

@@ -1,0 +1,104 @@
+import type { FastifyContextConfig, FastifyRequest, FastifySchemaValidationError } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import type { Clock } from '../../base/clock.ts';
+import type { Peer } from '../../ipc/contract.ts';
+import type { SignerContract } from '../../ipc/signer-contract.ts';
+import type { ApiConfig } from '../config.ts';
+import type { LoginDesk } from '../logins.ts';
+import type { AccessTokens } from './access-tokens.ts';
+import { type Answer, invalidRequest, malformed, Refusal } from './errors.ts';
+
+/** What the methods work with. */
+export type CscParts = {
+  config: ApiConfig;
+  signer: Peer<SignerContract>;
+  clock: Clock;
+  logins: LoginDesk;
+  tokens: AccessTokens;
+  /** Names of all methods, for `info`. */
+  methods: readonly string[];
+};
+
+/**
+ * A row of a method's error table. The rows stand in the order of the specification and the first that fits answers.
+ * `field` rows fit JSON Schema errors: `hash` is the member, `hash[]` its elements; without `keywords` any error of the
+ * field fits. `fails` rows see only bodies of the right shape. An `ask` row stands for what only signer can say of the
+ * members above it: it is asked only when a row below fits, since otherwise the method itself asks.
+ */
+export type Row<B> =
+  | { field: string; keywords?: readonly string[]; answer: Answer }
+  | { fails: (body: B) => boolean; answer: Answer }
+  | { ask: (parts: CscParts, body: B, request: FastifyRequest) => Promise<unknown> };
+
+export const missing = (type: 'string' | 'integer' | 'array', field: string) => ({
+  field,
+  keywords: ['required', 'type'],
+  answer: invalidRequest(`Missing (or invalid type) ${type} parameter ${field}`),
+});
+
+export const invalid = (field: string) => ({ field, answer: invalidRequest(`Invalid parameter ${field}`) });
+
+/** A CSC method as the routes and `info` see it. */
+export type CscMethod = {
+  name: string;
+  authentication: NonNullable<FastifyContextConfig['authentication']>;
+  body: TSchema;
+  run(parts: CscParts, request: FastifyRequest): Promise<object>;
+};
+
+/**
+ * Ties a method's schema, its error rows and its handler together. The handler gets a body that the schema accepted;
+ * members that it does not know are there too and mean nothing (design §8).
+ */
+export function defineMethod<B extends TSchema>(definition: {
+  name: string;
+  authentication: CscMethod['authentication'];
+  body: B;
+  rows: readonly Row<Static<B>>[];
+  handle(parts: CscParts, body: Static<B>, request: FastifyRequest): Promise<object>;
+}): CscMethod {
+  const { name, authentication, body: schema, rows, handle } = definition;
+  return {
+    name,
+    authentication,
+    body: schema,
+    async run(parts, request) {
+      // Fastify has held this body against the schema and kept the errors; the rows decide before the handler sees it.
+      const body = request.body as Static<B>;
+      const errors = request.validationError?.validation ?? [];
+      await firstFitting(rows, parts, body, request, errors);
+      if (errors.length > 0) throw new Refusal(malformed);
+      return handle(parts, body, request);
+    },
+  };
+}
+
+async function firstFitting<B>(
+  rows: readonly Row<B>[],
+  parts: CscParts,
+  body: B,
+  request: FastifyRequest,
+  errors: FastifySchemaValidationError[],
+): Promise<void> {
+  const above: Extract<Row<B>, { ask: unknown }>[] = [];
+  for (const row of rows) {
+    if ('ask' in row) {
+      above.push(row);
+    } else if (fits(row, body, errors)) {
+      for (const { ask } of above) await ask(parts, body, request);
+      throw new Refusal(row.answer);
+    }
+  }
+}
+
+function fits<B>(row: Exclude<Row<B>, { ask: unknown }>, body: B, errors: FastifySchemaValidationError[]): boolean {
+  if ('fails' in row) return errors.length === 0 && row.fails(body);
+  return errors.some((error) => fieldOf(error) === row.field && (row.keywords?.includes(error.keyword) ?? true));
+}
+
+/** `/hash` is `hash`, `/hash/3` is `hash[]`, and a missing member is named by the error itself. */
+function fieldOf({ instancePath, keyword, params }: FastifySchemaValidationError): string {
+  if (keyword === 'required') return String(params.missingProperty);
+  const [, field = '', element] = instancePath.split('/');
+  return element === undefined ? field : `${field}[]`;
+}

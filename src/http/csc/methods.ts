@@ -1,0 +1,17 @@
+import { login } from './auth-login.ts';
+import { credentialsAuthorize } from './credentials-authorize.ts';
+import { credentialsInfo } from './credentials-info.ts';
+import { credentialsList } from './credentials-list.ts';
+import { info } from './info.ts';
+import type { CscMethod } from './method.ts';
+import { signHash } from './signatures-sign-hash.ts';
+
+/** The one list of methods: the routes and `info.methods` come from it, in this order. */
+export const methods: readonly CscMethod[] = [
+  info,
+  login,
+  credentialsList,
+  credentialsInfo,
+  credentialsAuthorize,
+  signHash,
+];

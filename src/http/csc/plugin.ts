@@ -1,0 +1,55 @@
+import fastifyJwt from '@fastify/jwt';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { ApiStore } from '../../store/api/tables.ts';
+import { type AccessTokens, accessTokens, type TokenKey, tokenOptions } from './access-tokens.ts';
+import { type Answer, answerError, malformed, Refusal } from './errors.ts';
+import type { CscParts } from './method.ts';
+import { methods } from './methods.ts';
+
+type CscApiParts = Omit<CscParts, 'tokens' | 'methods'> & { store: ApiStore; tokenKey: TokenKey };
+
+/** The CSC API v1.0.4.0: one POST route for each method of the list. */
+export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPluginAsync {
+  return async (app) => {
+    const { publicUrl } = given.config;
+    await app.register(fastifyJwt, tokenOptions(tokenKey, publicUrl));
+    const tokens = accessTokens(app.jwt, tokenKey, publicUrl, store, given.clock);
+    const parts: CscParts = { ...given, tokens, methods: methods.map(({ name }) => name) };
+
+    app.setErrorHandler(answerError);
+    app.setNotFoundHandler((request) => {
+      const known = methods.some(({ name }) => `${app.prefix}/${name}` === request.url.split('?')[0]);
+      throw new Refusal(known ? wrongVerb : notImplemented);
+    });
+    // A request without a body is one without members.
+    app.addHook('preValidation', async (request) => {
+      request.body ??= {};
+    });
+
+    const bearer = async (request: FastifyRequest) => {
+      request.user = await callerOf(request, tokens);
+    };
+    for (const { name, authentication, body, run } of methods) {
+      app.route({
+        method: 'POST',
+        url: `/${name}`,
+        schema: { body },
+        config: { authentication },
+        attachValidation: true,
+        ...(authentication === 'bearer' ? { onRequest: bearer } : {}),
+        handler: (request) => run(parts, request),
+      });
+    }
+  };
+}
+
+/** CSC v1 Table 2: a method that this server does not have is 501. For a wrong verb it has no row. */
+const notImplemented: Answer = { status: 501, error: 'not_implemented', text: 'The method is not implemented.' };
+const wrongVerb: Answer = { ...malformed, status: 405, headers: { Allow: 'POST' } };
+
+/** A header of another form is 400 in every method's table; one of this form whose token is dead is 401. */
+async function callerOf(request: FastifyRequest, tokens: AccessTokens) {
+  const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (token === undefined) throw new Refusal(malformed);
+  return tokens.verify(token);
+}

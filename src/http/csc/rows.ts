@@ -1,0 +1,46 @@
+import type { FastifyRequest } from 'fastify';
+import { decodeDigest } from '../../base/base64.ts';
+import { KysoError } from '../../base/errors.ts';
+import { digestByLength } from '../../crypto/algorithms.ts';
+import { answers, invalidRequest } from './errors.ts';
+import { type CscParts, missing } from './method.ts';
+
+type WithCredential = { credentialID: string };
+type WithHashes = { hash: string[] };
+
+/** `Invalid parameter credentialID` for one that is unknown or not the caller's: the same answer for both (S19). */
+export const knownCredential = { ask: askForCredential };
+
+/** The same, and then `The credential identified by credentialID is disabled`. */
+export const enabledCredential = {
+  async ask(parts: CscParts, body: WithCredential, request: FastifyRequest): Promise<void> {
+    const { keyStatus } = await askForCredential(parts, body, request);
+    if (keyStatus === 'disabled') throw new KysoError('credentialDisabled');
+  },
+};
+
+function askForCredential({ signer }: CscParts, { credentialID }: WithCredential, { user }: FastifyRequest) {
+  return signer.call('credentials.info', { subscriber: user.subscriber, credentialID });
+}
+
+/** The rows of a `hash` array's shape. */
+export const hashRows = [
+  missing('array', 'hash'),
+  { field: 'hash', keywords: ['minItems'], answer: invalidRequest('Empty hash array') },
+  { field: 'hash', keywords: ['maxItems'], answer: answers.numSignaturesTooHigh },
+  { field: 'hash[]', answer: invalidRequest('Invalid Base64 hash string parameter') },
+];
+
+/** Digests of a length that no algorithm has, or of two lengths: one authorization has one digest algorithm. */
+export const digestLengths = {
+  fails({ hash }: WithHashes): boolean {
+    const lengths = new Set(hash.map((text) => decodeDigest(text)?.length ?? 0));
+    return lengths.size !== 1 || [...lengths].some((length) => !digestByLength(length));
+  },
+  answer: answers.digestLength,
+};
+
+/** Digests as the processes exchange them: canonical base64, whatever the client's spelling was. */
+export function canonicalDigests(hash: string[]): string[] {
+  return hash.map((text) => decodeDigest(text)?.toString('base64') ?? '');
+}
