@@ -1,0 +1,164 @@
+import pkcs11, { type Handle } from 'pkcs11js';
+import t, { type Test } from 'tap';
+import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
+import { generateKeyPair } from '../../src/hsm/key-pair.ts';
+import { findKey } from '../../src/hsm/objects.ts';
+import { hmac } from '../../src/hsm/resident-keys.ts';
+import { refused } from '../helpers/refused.ts';
+import { attach, refusalOf, subscriberKeyTypes } from './attached.ts';
+
+const { attribute, generate, kek, session, unwrap } = await attach(t);
+const { module, handle } = session;
+
+const mechanisms = { 'EC-P256': pkcs11.CKM_ECDSA, 'RSA-2048': pkcs11.CKM_RSA_PKCS, 'RSA-3072': pkcs11.CKM_RSA_PKCS };
+const no = '00';
+const yes = '01';
+
+/** S5, for a private key that is kept in the token or was unwrapped into it. */
+function expectedOfPrivateKey(keyType: KeyTypeName, isTokenObject: string): [string, number, string][] {
+  const allowed = Buffer.alloc(8);
+  allowed.writeUInt32LE(mechanisms[keyType]);
+  return [
+    ['CKA_TOKEN', pkcs11.CKA_TOKEN, isTokenObject],
+    ['CKA_PRIVATE', pkcs11.CKA_PRIVATE, yes],
+    ['CKA_SENSITIVE', pkcs11.CKA_SENSITIVE, yes],
+    ['CKA_EXTRACTABLE', pkcs11.CKA_EXTRACTABLE, no],
+    ['CKA_MODIFIABLE', pkcs11.CKA_MODIFIABLE, no],
+    ['CKA_COPYABLE', pkcs11.CKA_COPYABLE, no],
+    ['CKA_SIGN', pkcs11.CKA_SIGN, yes],
+    ['CKA_SIGN_RECOVER', pkcs11.CKA_SIGN_RECOVER, no],
+    ['CKA_DECRYPT', pkcs11.CKA_DECRYPT, no],
+    ['CKA_UNWRAP', pkcs11.CKA_UNWRAP, no],
+    ['CKA_DERIVE', pkcs11.CKA_DERIVE, no],
+    ['CKA_ALLOWED_MECHANISMS', pkcs11.CKA_ALLOWED_MECHANISMS, allowed.toString('hex')],
+  ];
+}
+
+const secretPart = (keyType: KeyTypeName) => (keyType === 'EC-P256' ? pkcs11.CKA_VALUE : pkcs11.CKA_PRIVATE_EXPONENT);
+
+function refusesEverythingButSigning(t: Test, key: Handle, keyType: KeyTypeName): void {
+  const raw = keyType === 'EC-P256' ? pkcs11.CKM_ECDSA_SHA1 : pkcs11.CKM_RSA_X_509;
+  const set = (type: number, value: boolean) => () => module.C_SetAttributeValue(handle, key, [{ type, value }]);
+  const wrapped = () => module.C_WrapKey(handle, { mechanism: 0x210a }, kek, key, Buffer.alloc(4096));
+  t.equal(
+    refusalOf(() => attribute(key, secretPart(keyType))),
+    '0x11',
+    'its secret is not read',
+  );
+  t.equal(refusalOf(wrapped), '0x6a', 'it is not wrapped a second time');
+  t.equal(refusalOf(set(pkcs11.CKA_EXTRACTABLE, true)), '0x1b', 'it does not become extractable');
+  t.equal(refusalOf(set(pkcs11.CKA_SENSITIVE, false)), '0x1b', 'it does not become insensitive');
+  t.equal(refusalOf(set(pkcs11.CKA_DECRYPT, true)), '0x1b', 'it gets no other purpose');
+  t.equal(
+    refusalOf(() => module.C_CopyObject(handle, key, [])),
+    '0x1b',
+    'it is not copied',
+  );
+  t.equal(
+    refusalOf(() => module.C_SignInit(handle, { mechanism: raw }, key)),
+    '0x70',
+    'no other mechanism',
+  );
+  const decrypt = () => module.C_DecryptInit(handle, { mechanism: pkcs11.CKM_RSA_PKCS }, key);
+  t.not(refusalOf(decrypt), 'allowed', 'it does not decrypt');
+}
+
+t.test('S5: an unwrapped subscriber key signs by its mechanism and does nothing else', async (t) => {
+  for (const keyType of subscriberKeyTypes) {
+    const key = unwrap(keyType, generate(keyType).wrapped);
+    for (const [name, type, value] of expectedOfPrivateKey(keyType, no)) t.equal(attribute(key, type), value, name);
+    refusesEverythingButSigning(t, key, keyType);
+    module.C_DestroyObject(handle, key);
+  }
+});
+
+t.test('S5: a key that is being generated is sensitive, and extractable only to be wrapped', async (t) => {
+  for (const keyType of subscriberKeyTypes) {
+    const { privateKey, publicKey } = generateKeyPair(session, keyType, 'session', true);
+    for (const [name, type, value] of expectedOfPrivateKey(keyType, no)) {
+      t.equal(attribute(privateKey, type), name === 'CKA_EXTRACTABLE' ? yes : value, name);
+    }
+    t.equal(
+      refusalOf(() => attribute(privateKey, secretPart(keyType))),
+      '0x11',
+    );
+    t.equal(attribute(publicKey, pkcs11.CKA_MODIFIABLE), no);
+    for (const type of [pkcs11.CKA_ENCRYPT, pkcs11.CKA_WRAP]) t.equal(attribute(publicKey, type), no);
+    for (const key of [privateKey, publicKey]) module.C_DestroyObject(handle, key);
+  }
+});
+
+t.test('S5: resident signing keys never leave the token and only sign', async (t) => {
+  for (const [label, keyType] of [
+    ['log', 'EC-P256'],
+    ['root', 'RSA-3072'],
+  ] as const) {
+    const key = findKey(session, 'private', label);
+    for (const [name, type, value] of expectedOfPrivateKey(keyType, yes)) t.equal(attribute(key, type), value, name);
+    t.equal(attribute(key, pkcs11.CKA_NEVER_EXTRACTABLE), yes);
+    refusesEverythingButSigning(t, key, keyType);
+  }
+});
+
+t.test('S5: a KEK wraps and unwraps by key wrapping and nothing else', async (t) => {
+  for (const [type, value] of [
+    [pkcs11.CKA_TOKEN, yes],
+    [pkcs11.CKA_PRIVATE, yes],
+    [pkcs11.CKA_SENSITIVE, yes],
+    [pkcs11.CKA_EXTRACTABLE, no],
+    [pkcs11.CKA_NEVER_EXTRACTABLE, yes],
+    [pkcs11.CKA_MODIFIABLE, no],
+    [pkcs11.CKA_COPYABLE, no],
+    [pkcs11.CKA_WRAP, yes],
+    [pkcs11.CKA_UNWRAP, yes],
+    [pkcs11.CKA_ENCRYPT, no],
+    [pkcs11.CKA_DECRYPT, no],
+    [pkcs11.CKA_SIGN, no],
+    [pkcs11.CKA_DERIVE, no],
+    [pkcs11.CKA_ALLOWED_MECHANISMS, '0a210000000000000b21000000000000'],
+  ] as const) {
+    t.equal(attribute(kek, type), value, `attribute 0x${type.toString(16)}`);
+  }
+  t.equal(attribute(kek, pkcs11.CKA_VALUE_LEN), '2000000000000000');
+  t.equal(
+    refusalOf(() => attribute(kek, pkcs11.CKA_VALUE)),
+    '0x11',
+  );
+  const { wrapped } = generate('EC-P256');
+  const asCiphertext = { mechanism: pkcs11.CKM_AES_ECB };
+  t.equal(
+    refusalOf(() => module.C_DecryptInit(handle, asCiphertext, kek)),
+    '0x68',
+  );
+  t.equal(
+    refusalOf(() => module.C_EncryptInit(handle, asCiphertext, kek)),
+    '0x68',
+  );
+  t.equal(
+    refusalOf(() => module.C_UnwrapKey(handle, { mechanism: 0x2109 }, kek, wrapped, [])),
+    '0x70',
+  );
+});
+
+t.test('S5: an HMAC key makes codes and is never read', async (t) => {
+  const key = findKey(session, 'secret', 'pepper-1');
+  for (const type of [pkcs11.CKA_EXTRACTABLE, pkcs11.CKA_MODIFIABLE, pkcs11.CKA_VERIFY, pkcs11.CKA_WRAP]) {
+    t.equal(attribute(key, type), no);
+  }
+  for (const type of [pkcs11.CKA_SENSITIVE, pkcs11.CKA_PRIVATE, pkcs11.CKA_NEVER_EXTRACTABLE]) {
+    t.equal(attribute(key, type), yes);
+  }
+  t.equal(
+    refusalOf(() => attribute(key, pkcs11.CKA_VALUE)),
+    '0x11',
+  );
+  const other = { mechanism: pkcs11.CKM_SHA512_HMAC };
+  t.equal(
+    refusalOf(() => module.C_SignInit(handle, other, key)),
+    '0x70',
+  );
+  t.same(hmac(session, 'pepper-1', Buffer.from('a')), hmac(session, 'pepper-1', Buffer.from('a')));
+  t.notSame(hmac(session, 'pepper-1', Buffer.from('a')), hmac(session, 'pepper-1', Buffer.from('b')));
+  t.throws(() => hmac(session, 'pepper-1', Buffer.alloc(0)), refused('internal'));
+  t.equal(hmac(session, 'pepper-1', Buffer.from('a')).length, 32, 'the session is not spoiled');
+});

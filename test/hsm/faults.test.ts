@@ -1,0 +1,160 @@
+import t from 'tap';
+import { generateKeyPair } from '../../src/hsm/key-pair.ts';
+import { closeSession, findSlot, login, openSession } from '../../src/hsm/module.ts';
+import { createPerformer } from '../../src/hsm/performer.ts';
+import { probe, selfTest } from '../../src/hsm/probe.ts';
+import { signWrapped } from '../../src/hsm/subscriber-keys.ts';
+import { refused } from '../helpers/refused.ts';
+import { attach, digests, replace, subscriberKeyTypes } from './attached.ts';
+
+// What the token does wrong here is put into the calls of the loaded module.
+const { capabilities, countObjects, generate, session, slot, token } = await attach(t);
+const { module, handle } = session;
+
+/** Lets the token get the result of the nth C_Sign wrong. */
+function spoilSignature(nth: number) {
+  let calls = 0;
+  const restore = replace(module, 'C_Sign', (original, args) => {
+    const signature = original(...args) as Buffer;
+    if (++calls === nth) signature[20]! ^= 0x10;
+    return signature;
+  });
+  return { restore, calls: () => calls };
+}
+
+t.test('S12: of a batch in which the token got one signature wrong, none is released', async (t) => {
+  for (const keyType of subscriberKeyTypes) {
+    const key = generate(keyType);
+    const job = { keyType, kek: 'kek-1', ...key, digest: 'SHA-256' as const, digests: digests(5) };
+    const { restore, calls } = spoilSignature(4);
+    t.throws(() => signWrapped(session, job), refused('integrity'));
+    restore();
+    t.equal(calls(), 4);
+  }
+});
+
+t.test('S53: a pair whose wrapped half does not sign for its public half is not handed out', async (t) => {
+  const stranger = generateKeyPair(session, 'EC-P256', 'session', true);
+  const restore = replace(module, 'C_WrapKey', (original, [s, mechanism, wrapping, , room]) =>
+    original(s, mechanism, wrapping, stranger.privateKey, room),
+  );
+  t.throws(() => generate('EC-P256'), refused('integrity'));
+  restore();
+  for (const key of [stranger.privateKey, stranger.publicKey]) module.C_DestroyObject(handle, key);
+});
+
+t.test('S54: the self-test leaves nothing behind, and fails when the token computes wrongly', async (t) => {
+  const before = countObjects();
+  selfTest(session, capabilities);
+  for (const nth of [1, 2, 3]) {
+    const { restore } = spoilSignature(nth);
+    t.throws(() => selfTest(session, capabilities), refused('integrity'), `the result of signing call ${nth}`);
+    restore();
+  }
+  t.equal(countObjects(), before);
+});
+
+t.test('S56: the probe takes KWP where the token has it, and refuses a token that cannot wrap', async (t) => {
+  t.equal(probe(slot).wrapMechanism, 'CKM_AES_KEY_WRAP_PAD');
+  const withMechanisms = (...mechanisms: number[]) => replace(module, 'C_GetMechanismList', () => mechanisms);
+  const restore = withMechanisms(0x210a, 0x210b);
+  t.equal(probe(slot).wrapMechanism, 'CKM_AES_KEY_WRAP_KWP');
+  restore();
+  const restoreAgain = withMechanisms(0x1041);
+  t.throws(() => probe(slot), refused('tokenUnavailable'));
+  restoreAgain();
+});
+
+t.test('S50: whatever code the token answers, that session is not used again and none is left open', async (t) => {
+  const perform = createPerformer(slot, capabilities);
+  const key = generate('EC-P256');
+  const request = { keyType: 'EC-P256' as const, kek: 'kek-1', ...key, digest: 'SHA-256' as const };
+  const sign = () => perform({ operation: 'sign', request: { ...request, digests: digests(1) } });
+  let open = 0;
+  let failures: string[] = [];
+  const failed = new Set<string>();
+  const restore = [
+    replace(module, 'C_OpenSession', (original, args) => {
+      open++;
+      return original(...args);
+    }),
+    replace(module, 'C_CloseSession', (original, args) => {
+      open--;
+      return original(...args);
+    }),
+    replace(module, 'C_Sign', (original, args) => {
+      const id = (args[0] as Buffer).toString('hex');
+      if (failed.has(id)) t.fail('a session that had failed was used again');
+      const failure = failures.shift();
+      if (failure === undefined) return original(...args);
+      failed.add(id);
+      throw new Error(failure);
+    }),
+  ];
+  const signWith = (...failing: string[]) => {
+    failures = failing;
+    const message = sign();
+    failures = [];
+    return message;
+  };
+
+  t.equal(sign().is, 'done');
+  for (let code = 1; code <= 0x200; code++) {
+    const message = signWith(`CKR_WHATEVER:${code}`);
+    t.equal(sign().is, 'done', `good again after 0x${code.toString(16)}, which was: ${message.is}`);
+    t.equal(open, 1);
+    if (message.is === 'failed' || message.is === 'lost') t.notMatch(message.message, /CKR/);
+  }
+
+  t.match(signWith('CKR_WHATEVER:144'), { is: 'done' }, 'CKR_OPERATION_ACTIVE: once more on a fresh session');
+  const twice = signWith('CKR_WHATEVER:144', 'CKR_WHATEVER:144');
+  t.match(twice, { is: 'lost', kind: 'tokenUnavailable', detail: /:144/ }, 'in vain on a fresh session');
+  t.match(signWith('CKR_WHATEVER:48'), { is: 'lost', kind: 'tokenUnavailable' }, 'CKR_DEVICE_ERROR: a new process');
+  t.match(signWith('CKR_WHATEVER:113'), { is: 'failed', kind: 'internal' }, 'CKR_MECHANISM_PARAM_INVALID: no use');
+  t.match(signWith('something else'), { is: 'failed', kind: 'internal' }, 'an error that is not of PKCS#11');
+  for (const undo of restore) undo();
+});
+
+t.test('an object that cannot be destroyed costs the session, not the signature', async (t) => {
+  const key = generate('EC-P256');
+  const job = { keyType: 'EC-P256' as const, kek: 'kek-1', ...key, digest: 'SHA-256' as const, digests: digests(1) };
+  const own = openSession(slot);
+  const before = countObjects();
+  const restore = replace(module, 'C_DestroyObject', () => {
+    throw new Error('CKR_GENERAL_ERROR:5');
+  });
+  t.equal(signWrapped(own, job).length, 1);
+  restore();
+  t.ok(own.spoiled);
+  t.equal(countObjects(), before + 1);
+  closeSession(own);
+  t.equal(countObjects(), before, 'closing the session has destroyed it');
+});
+
+t.test('login: a second one is a success, CKR_GENERAL_ERROR is tried five times, a refused PIN once', async (t) => {
+  await login(session, token.pin().toString());
+  const loginWith = async (...codes: number[]) => {
+    let calls = 0;
+    const restore = replace(module, 'C_Login', () => {
+      const code = codes[calls++];
+      if (code !== undefined) throw new Error(`CKR_WHATEVER:${code}`);
+    });
+    const result = await login(session, 'pin').then(
+      () => 'done',
+      () => 'refused',
+    );
+    restore();
+    return { result, calls };
+  };
+  t.same(await loginWith(5, 5, 5, 5), { result: 'done', calls: 5 });
+  t.same(await loginWith(5, 5, 5, 5, 5, 5), { result: 'refused', calls: 5 });
+  t.same(await loginWith(0xa0), { result: 'refused', calls: 1 });
+});
+
+t.test('a token is found by exactly its label, and only where one token has it', async (t) => {
+  t.same(findSlot(module, 'kyso-test').slot, slot.slot);
+  for (const label of ['kyso', 'kyso-test2', '']) t.throws(() => findSlot(module, label), refused('tokenUnavailable'));
+  const restore = replace(module, 'C_GetSlotList', () => [slot.slot, slot.slot]);
+  t.throws(() => findSlot(module, 'kyso-test'), refused('tokenUnavailable'));
+  restore();
+});
