@@ -69,6 +69,8 @@ export function pathsOf(config: Pick<Config, 'directory'>) {
   return {
     config: at('kyso.json'),
     secrets: at('secrets'),
+    /** Written when all parts of the installation have been initialised. */
+    initialised: at('initialised'),
     operatorKey: at('secrets', 'operator.json'),
     enrolled: at('enrolled'),
     attestationKey: at('enrolled', 'signer-attestation.spki'),

@@ -7,6 +7,7 @@ import { serveIpc } from '../ipc/server.ts';
 import { signerContract } from '../ipc/signer-contract.ts';
 import { signerDomain } from '../store/signer/tables.ts';
 import { type Boot, keysFor } from './boot.ts';
+import { every } from './every.ts';
 import { log } from './log.ts';
 import { openDomain } from './stores.ts';
 import { openToken } from './tokens.ts';
@@ -36,25 +37,10 @@ export async function startSignerProcess(boot: Boot) {
   const timer = every(1_000, () => upkeep(signer));
   return {
     async stop() {
-      clearTimeout(timer.next);
       await server.close();
-      await timer.running;
+      await timer.stop();
       await token.stop();
       await store.close();
     },
   };
-}
-
-/** Calls `work` again and again, `pause` milliseconds after the last call ended. */
-function every(pause: number, work: () => Promise<void>) {
-  const timer: { next?: NodeJS.Timeout; running: Promise<void> } = { running: Promise.resolve() };
-  const again = () => {
-    timer.next = setTimeout(() => {
-      timer.running = work()
-        .catch((error: unknown) => log('upkeep failed', { process: 'signer', error }))
-        .then(again);
-    }, pause);
-  };
-  again();
-  return timer;
 }

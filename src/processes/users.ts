@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, chownSync, constants, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
@@ -60,9 +60,4 @@ export function handOver(path: string, owner: ProcessName, tier: Tier): void {
   chownSync(path, users[owner], group);
   if (!lstatSync(path).isDirectory()) return;
   for (const entry of readdirSync(path)) handOver(join(path, entry), owner, tier);
-}
-
-/** @throws Error naming the path that the current user cannot use */
-export function assertWritable(path: string): void {
-  accessSync(path, constants.R_OK | constants.W_OK);
 }

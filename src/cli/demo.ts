@@ -1,0 +1,128 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../base/clock.ts';
+import { KysoError } from '../base/errors.ts';
+import { CscError, cscClient, signPdf } from '../client/index.ts';
+import { type Config, pathsOf, readConfig } from '../config.ts';
+import type { InitSandbox } from './init.ts';
+import { authenticator } from './one-time-code.ts';
+import { defaultDirectory, defaultPort, readPort } from './options.ts';
+import { people } from './people.ts';
+import { populate, type SandboxFile } from './sandbox.ts';
+import { type Supervise, stopOnSignal, withPort } from './serve.ts';
+import { verifyPdf } from './verify.ts';
+
+const sample = join(import.meta.dirname, '..', '..', 'docs', 'sample', 'giay-xac-nhan.pdf');
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const step = (text: string) => say(`• ${text}`);
+
+/**
+ * `kyso demo`: makes a sandbox (or takes the one that is there), starts it, signs a PDF through the HTTP API as an
+ * integrator would, has two outside tools verify it, and serves. With --once it stops then: 0 when valid, else 1.
+ */
+export async function demo(args: string[], parts: { initSandbox: InitSandbox; supervise: Supervise }): Promise<number> {
+  const options = { dir: { type: 'string' }, port: { type: 'string' }, once: { type: 'boolean' } } as const;
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  if (positionals.length > 1) throw new KysoError('configuration', 'the demo signs one PDF: kyso demo FILE.pdf');
+  const file = positionals[0] ?? sample;
+  const pdf = readPdf(file);
+  const config = await sandboxConfig(resolve(values.dir ?? defaultDirectory), readPort(values.port), parts.initSandbox);
+
+  step(`starting signer, certification authority and API on port ${config.http.port}`);
+  const supervisor = parts.supervise(config);
+  stopOnSignal(supervisor);
+  try {
+    const stopped = supervisor.ended.then((name) => {
+      throw new KysoError('unavailable', name ? `${name} could not start (see its message above)` : 'stopped');
+    });
+    const valid = await Promise.race([play(config, supervisor, file, pdf), stopped]);
+    if (values.once || !valid) return valid ? 0 : 1;
+    say('\nServing until Ctrl-C / Máy chủ đang chạy, dừng bằng Ctrl-C.');
+    await supervisor.ended;
+    return 0;
+  } catch (error) {
+    if (error instanceof KysoError && error.message === 'stopped') return 0;
+    throw error;
+  } finally {
+    await supervisor.stop();
+  }
+}
+
+function readPdf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new KysoError('document', `${file} cannot be read`, { cause });
+  }
+}
+
+async function sandboxConfig(directory: string, port: number | undefined, initSandbox: InitSandbox): Promise<Config> {
+  if (existsSync(pathsOf({ directory }).initialised)) {
+    step(`sandbox of an earlier run in ${directory}`);
+    return withPort(readConfig(directory), port);
+  }
+  step(`new sandbox in ${directory}`);
+  const onStep = (what: string) => step(`  ${what}`);
+  return initSandbox(directory, { port: port ?? defaultPort, store: { engine: 'sqlite' }, onStep });
+}
+
+/** Everything between "ready" and "verified"; true when both judges accept. */
+async function play(config: Config, supervisor: ReturnType<Supervise>, file: string, pdf: Buffer): Promise<boolean> {
+  await supervisor.ready;
+  const baseUrl = `http://127.0.0.1:${config.http.port}`;
+  const sandbox = await populate(config, baseUrl, (what) => step(`  ${what}`));
+  const signedFile = await sign(config, sandbox, file, pdf);
+  const verdicts = verifyPdf(readFileSync(signedFile), signedFile, pathsOf(config).rootCertificate);
+  for (const { tool, valid, said } of verdicts) step(`${tool}: ${valid ? '✓' : '✗'} ${said}`);
+  const valid = verdicts.every((verdict) => verdict.valid);
+  say('');
+  say(valid ? 'Signed and valid / Đã ký, chữ ký hợp lệ' : 'NOT VALID / CHỮ KÝ KHÔNG HỢP LỆ');
+  say(`  signed PDF     ${signedFile}`);
+  say(`  for clients    ${join(config.directory, 'sandbox.json')}`);
+  say(`  root           ${pathsOf(config).rootCertificate}`);
+  say(`  CSC API        ${sandbox.csc.v1}   health: ${baseUrl}/health/ready`);
+  say(
+    `  tier           ${supervisor.tier}${supervisor.tier === 'development' ? ' (one user for all processes: no walls between them)' : ''}`,
+  );
+  return valid;
+}
+
+async function sign(config: Config, sandbox: SandboxFile, file: string, pdf: Buffer): Promise<string> {
+  const holder = sandbox.otherSubscriber;
+  step(`signing ${basename(file)} over HTTP as ${people.otherSubscriber.name} (${holder.userID})`);
+  const signed = await withFreshCode(holder.totpSecret, (askOTP) =>
+    signPdf(pdf, {
+      client: cscClient({ baseUrl: sandbox.csc.v1 }),
+      userID: holder.userID,
+      password: holder.password,
+      askPIN: () => holder.pin,
+      askOTP,
+      name: people.otherSubscriber.name,
+      reason: 'Ký thử Kyso',
+      onStep: (name) => step(`  ${name}`),
+    }),
+  );
+  const directory = join(config.directory, 'signed');
+  mkdirSync(directory, { recursive: true });
+  const signedFile = join(directory, basename(file).replace(/(\.pdf)?$/i, '-signed.pdf'));
+  writeFileSync(signedFile, signed);
+  return signedFile;
+}
+
+/** A code that an earlier run used up is refused: then the next one is tried, until one of three is fresh. */
+async function withFreshCode(
+  totpSecret: string,
+  work: (askOTP: () => Promise<string>) => Promise<Buffer>,
+): Promise<Buffer> {
+  const app = authenticator(totpSecret, systemClock);
+  const ask = () => app.nextCode(() => step('  waiting for the next one-time code (up to 30 s)'));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work(ask);
+    } catch (error) {
+      if (!(error instanceof CscError) || error.error !== 'invalid_otp' || tries === 3) throw error;
+      step('  this code was already used: taking the next');
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { systemClock } from '../base/clock.ts';
+import { KysoError } from '../base/errors.ts';
+import { openAuthority } from '../ca/context.ts';
+import { startFeed } from '../ca/feed.ts';
+import { sandboxIssuer } from '../ca/sandbox.ts';
+import { pathsOf } from '../config.ts';
+import { caContract } from '../ipc/ca-contract.ts';
+import { connectIpc } from '../ipc/client.ts';
+import { serveIpc } from '../ipc/server.ts';
+import { signerContract } from '../ipc/signer-contract.ts';
+import { certificatePem } from '../pki/pem.ts';
+import { caDomain } from '../store/ca/tables.ts';
+import { sequenceLeaves } from '../store/log.ts';
+import { type Boot, keysFor, requireLink } from './boot.ts';
+import { every } from './every.ts';
+import { log } from './log.ts';
+import { openDomain } from './stores.ts';
+import { openToken } from './tokens.ts';
+
+/** The certification authority, and the feed that tells signer what may sign. */
+export async function startCaProcess(boot: Boot) {
+  const { config } = boot;
+  if (!boot.tokenPin) throw new KysoError('configuration', "the PIN of ca's token is missing");
+  const paths = pathsOf(config);
+  const onError = (error: unknown) => log('ca', { error });
+  const store = await openDomain(config, caDomain);
+  const token = await openToken(config, 'ca', boot.tokenPin);
+  const mode = config.mode === 'sandbox' ? 'sandbox' : 'production';
+  const authority = await openAuthority({ store, token, clock: systemClock, mode });
+  const signer = connectIpc({
+    path: paths.socket('signer'),
+    contract: signerContract,
+    link: 'ca',
+    key: requireLink(boot, 'ca-signer'),
+  });
+  const feed = startFeed({ authority, signer, onError });
+  const issuer = sandboxIssuer(authority, feed, onError);
+  void issuer.resume().catch(onError);
+  const server = await serveIpc({
+    path: paths.socket('ca'),
+    contract: caContract,
+    handlers: {
+      'sandbox.issue': (line) => issuer.issue(line),
+      'authority.certificates': async () => ({
+        root: certificatePem(authority.root),
+        issuing: certificatePem(authority.issuing),
+      }),
+      status: async () => {
+        const { ready } = token.status();
+        return { ready, token: ready };
+      },
+    },
+    keys: keysFor('ca', boot),
+    onError: (error, method) => log('call failed', { process: 'ca', method, error }),
+  });
+  const sequencer = every(1_000, async () => {
+    if (config.store.engine === 'postgresql') await sequenceLeaves(store);
+  });
+  return {
+    async stop() {
+      // The feed ends first: calls that wait for it would otherwise hold up the server's end.
+      await feed.close();
+      await server.close();
+      await sequencer.stop();
+      signer.close();
+      await token.stop();
+      await store.close();
+    },
+  };
+}
