@@ -50,7 +50,6 @@ export async function appendRevision(pdf: Uint8Array, change: (document: PDFDocu
  */
 function endsWithXrefStream(bytes: Buffer, startXref: number): boolean {
   const tail = bytes.toString('latin1', bytes.lastIndexOf('startxref'));
-  if (Number(/^startxref\s+(\d+)/.exec(tail)?.[1]) !== startXref) throw new Error('no startxref at the end');
   if (/\d\s+\d+\s+obj\b/.test(tail)) throw new Error('objects behind the last cross-reference');
   const section = bytes.toString('latin1', startXref, startXref + 64);
   if (/^\s*xref\s/.test(section)) return false;
