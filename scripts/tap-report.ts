@@ -64,17 +64,20 @@ function readResults(at: { lines: string[]; next: number }, indent: string): { r
   const results: Result[] = [];
   const output: string[] = [];
   let block: ReturnType<typeof readResults> | undefined;
+  let heading = '';
   for (let line = at.lines[at.next]; line?.startsWith(indent); line = at.lines[at.next]) {
     at.next += 1;
     const text = line.slice(indent.length);
     const found = resultLine.exec(text)?.groups;
     if (text.startsWith('# Subtest: ')) {
+      heading = text.slice('# Subtest: '.length);
       block = readResults(at, indent + step);
     } else if (found) {
       const directive = found.directive ?? '';
       results.push({
         ok: !found.not,
-        name: (found.name ?? '(unnamed)').replaceAll('\\#', '#'),
+        // A file that timed out has its result under the name `timeout!`.
+        name: (block ? heading : (found.name ?? '(unnamed)')).replaceAll('\\#', '#'),
         skip: /^(?:SKIP|TODO)\b/i.test(directive) ? directive : '',
         milliseconds: Number(/time=([\d.]+)ms/.exec(directive)?.[1] ?? 0),
         block: block?.results,

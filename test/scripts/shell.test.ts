@@ -1,6 +1,18 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { accessSync, chmodSync, constants, cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 
@@ -74,7 +86,9 @@ t.test('kyso hands over arguments, folder, exit code and signals, and no NODE_OP
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(serving.stdout, 'data');
-  t.equal(JSON.parse(String(line))[3], serving.pid, 'no shell stays between the caller and Kyso');
+  const pid: number = JSON.parse(String(line))[3];
+  if (pid !== serving.pid) t.teardown(() => process.kill(pid));
+  t.equal(pid, serving.pid, 'no shell stays between the caller and Kyso');
   serving.kill('SIGTERM');
   const [, signal] = await once(serving, 'exit');
   t.equal(signal, 'SIGTERM');
@@ -124,16 +138,51 @@ t.test('what is not Debian is told what to install', async (t) => {
   t.match(refused.stderr, /only Debian and Ubuntu .*\n .*nodejs npm g\+\+ make python3.* softhsm2\n/);
 });
 
-t.test('a finished set-up changes nothing, however odd the environment', async (t) => {
-  const before = run({ PATH: '/usr/bin:/bin' }, join(root, 'scripts/setup'), []);
+/** A machine on which the Debian packages are there, and a checkout whose modules fit the lock file. */
+function finished(folder: string) {
+  checkout(folder, true);
+  mkdirSync(join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'package-lock.json'), '{}');
+  const hash = createHash('sha256').update('{}').digest('hex');
+  writeFileSync(
+    join(folder, 'node_modules/.kyso-setup'),
+    `${hash} v${process.versions.node.split('.')[0]} development\n`,
+  );
+  const tools = ['softhsm2-util', 'pdfsig', 'certutil', 'openssl', 'qpdf', 'g++', 'make', 'python3'];
+  const called = join(folder, 'called');
+  const path = machine(join(folder, 'bin'), {
+    ...Object.fromEntries(tools.map((name) => [name, ''])),
+    'apt-get': `echo "apt-get $*" >>${called}`,
+    npm: `echo "npm $*"  >>${called}; env >>${called}`,
+  });
   const odd = {
     NODE_OPTIONS: '--nonsense',
     npm_config_prefix: '/nowhere',
     NPM_CONFIG_OMIT: 'dev',
-    NODE_ENV: 'production',
+    npm_config_registry: 'r',
   };
-  const again = run(odd, join(root, 'scripts/setup'), ['test'], '/');
-  t.equal(before.status, 0, before.stderr);
+  const setUp = () => run({ PATH: path, TMPDIR: folder, ...odd }, join(folder, 'scripts/setup'), ['demo'], '/');
+  return { setUp, calls: () => (existsSync(called) ? readFileSync(called, 'utf8') : '') };
+}
+
+t.test('a finished set-up installs nothing, however odd the environment', async (t) => {
+  const { setUp, calls } = finished(t.testdir());
+  const again = setUp();
   t.match(again.stdout, /^• Debian packages, Node 2\d\.\d+\.\d+, npm modules … ok\n$/);
   t.equal(again.status, 0, again.stderr);
+  t.equal(calls(), '');
+});
+
+t.test('a changed lock file is installed once, without npm settings from around', async (t) => {
+  const folder = t.testdir();
+  const { setUp, calls } = finished(folder);
+  writeFileSync(join(folder, 'package-lock.json'), '{ "packages": {} }');
+  const first = setUp();
+  t.equal(first.status, 0, first.stderr);
+  t.match(calls(), /^npm ci --omit=dev /);
+  t.match(calls(), 'npm_config_registry=r\n', 'the registry stays');
+  t.notMatch(calls(), /nowhere|NPM_CONFIG_OMIT|nonsense/);
+  const called = calls();
+  t.equal(setUp().status, 0);
+  t.equal(calls(), called);
 });

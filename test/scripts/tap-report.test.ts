@@ -107,6 +107,9 @@ not ok 1 - test/a.test.ts # time=2ms
 `;
   t.same(report(ownAssertion).counts, { passed: 1, failed: 1, skipped: 0 });
 
+  const timedOut = '# Subtest: test/a.test.ts\n    ok 1 - fine\nnot ok 1 - timeout! # time=9ms\n';
+  t.equal(report(timedOut).shown, '✗ test/a.test.ts: 1 failed (9 ms)\n  ✗ the file itself');
+
   const bailed = '# Subtest: test/a.test.ts\n    ok 1 - fine\n    Bail out! no token\nBail out! no token\n';
   t.equal(report(bailed).counts.failed, 1);
 });
