@@ -7,13 +7,13 @@ import { caDomain } from '../../src/store/ca/tables.ts';
 import { openssl, pemFiles, testKey } from '../helpers/authority.ts';
 import { caToken, ceremonyNames } from '../helpers/certification-authority.ts';
 import { refused } from '../helpers/refused.ts';
-import { onBothEngines } from '../helpers/stores.ts';
+import { rulesOnBothEngines } from '../helpers/rules.ts';
 
 const clock = systemClock;
+const token = await caToken(t);
 
-t.test('S84: the ceremony makes root and issuing authority with keys of the token, once', async (t) => {
-  const token = await caToken(t);
-  await onBothEngines(t, async (t, stores) => {
+await rulesOnBothEngines(t, {
+  'S84: the ceremony makes root and issuing authority with keys of the token, once': async (t, stores) => {
     const store = await stores.open(caDomain);
     const options = { store, token, clock, ...ceremonyNames };
     const bad = { ...options, issuing: { ...options.issuing, commonName: 'CA\u202e' } };
@@ -42,12 +42,9 @@ t.test('S84: the ceremony makes root and issuing authority with keys of the toke
       'attestationKey.enrolled',
       'authority.created',
     ]);
-  });
-});
+  },
 
-t.test('two ceremonies at the same time make one authority', async (t) => {
-  const token = await caToken(t);
-  await onBothEngines(t, async (t, stores) => {
+  'two ceremonies at the same time make one authority': async (t, stores) => {
     const store = await stores.open(caDomain);
     const options = { store, token, clock, ...ceremonyNames };
     const results = await Promise.allSettled([initAuthority(options), initAuthority(options)]);
@@ -59,5 +56,5 @@ t.test('two ceremonies at the same time make one authority', async (t) => {
     const made = results.find((result) => result.status === 'fulfilled');
     const authority = await openAuthority({ store, token, clock, mode: 'sandbox' });
     t.strictSame(made?.value.root, authority.root, 'and the store has the one that was answered');
-  });
+  },
 });

@@ -8,7 +8,7 @@ import { type Authority, type Mode, openAuthority, residentKeys } from '../../sr
 import { startToken, type Token } from '../../src/hsm/pool.ts';
 import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
 import type { Params, Peer, Result } from '../../src/ipc/contract.ts';
-import type { Attestation, FeedPayload, Order } from '../../src/ipc/feed.ts';
+import type { Attestation, AttestationPayload, FeedPayload, Order } from '../../src/ipc/feed.ts';
 import type { SignerContract } from '../../src/ipc/signer-contract.ts';
 import { type CaStore, caDomain } from '../../src/store/ca/tables.ts';
 import { authoritySubject } from './authority.ts';
@@ -59,6 +59,7 @@ export async function newAuthority(
 export type FakeSigner = {
   peer: Peer<SignerContract>;
   attestationKey: Buffer;
+  sign(statement: string): Attestation;
   obey(feedKey: Buffer): void;
   /** Applied orders; its length is the signer's position. */
   orders: Order[];
@@ -73,17 +74,6 @@ export function fakeSigner(): FakeSigner {
   const attestations = new Map<number, Attestation>();
   let caKey: Buffer | undefined;
 
-  function attest(order: Extract<Order, { kind: 'makeKey' }>): Attestation {
-    const { credentialID, subscriber, lineHash } = order;
-    const { publicKey } =
-      order.keyType === 'EC-P256'
-        ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-        : generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const spki = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
-    const statement = { type: 'keyAttestation', credentialID, subscriber, spki, lineHash };
-    return fake.sign(canonicalize(statement) as string);
-  }
-
   function receive({ payload: text, signature }: Params<SignerContract, 'feed.push'>) {
     const key = { key: caKey as Buffer, format: 'der' as const, type: 'spki' as const };
     const genuine = verify('sha256', Buffer.from(text), key, Buffer.from(signature, 'base64'));
@@ -96,7 +86,8 @@ export function fakeSigner(): FakeSigner {
     if (payload.number > fake.orders.length + 1) throw new KysoError('requestInvalid', 'a number was skipped');
     if (payload.number === fake.orders.length + 1) {
       fake.orders.push(payload.order);
-      if (payload.order.kind === 'makeKey') attestations.set(payload.number, attest(payload.order));
+      if (payload.order.kind === 'makeKey')
+        attestations.set(payload.number, attestationFor(fake, attestedFacts(payload.order)));
     }
     const attestation = fake.answer(attestations.get(payload.number));
     return { number: fake.orders.length, ...(attestation && { attestation }) };
@@ -114,22 +105,51 @@ export function fakeSigner(): FakeSigner {
     connected: () => fake.online,
     close: () => {},
   };
-  const fake = {
+  const fake: FakeSigner = {
     peer,
     attestationKey: attestationPair.publicKey.export({ format: 'der', type: 'spki' }),
-    obey: (feedKey: Buffer) => {
+    obey: (feedKey) => {
       caKey = feedKey;
     },
-    orders: [] as Order[],
-    heartbeats: [] as FakeSigner['heartbeats'],
+    orders: [],
+    heartbeats: [],
     online: true,
-    answer: (attestation: Attestation | undefined) => attestation,
-    sign: (statement: string): Attestation => ({
+    answer: (attestation) => attestation,
+    sign: (statement) => ({
       statement,
       signature: sign('sha256', Buffer.from(statement), attestationPair.privateKey).toString('base64'),
     }),
   };
   return fake;
+}
+
+/** Which key is attested: the facts of a credential of ca, or of an order to make a key. */
+type Attested = { id: string; subscriber: string; keyType: string; lineHash: string };
+
+function attestedFacts(order: Extract<Order, { kind: 'makeKey' }>): Attested {
+  const lineHash = Buffer.from(order.lineHash, 'base64').toString('hex');
+  return { id: order.credentialID, subscriber: order.subscriber, keyType: order.keyType, lineHash };
+}
+
+/** What `signer` attests of a fresh key for this credential; `change` forges fields of the statement. */
+export function attestationFor(
+  signer: Pick<FakeSigner, 'sign'>,
+  { id, subscriber, keyType, lineHash }: Attested,
+  change: Partial<AttestationPayload> = {},
+): Attestation {
+  const { publicKey } =
+    keyType === 'EC-P256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const statement: AttestationPayload = {
+    type: 'keyAttestation',
+    credentialID: id,
+    subscriber,
+    spki: publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+    lineHash: Buffer.from(lineHash, 'hex').toString('base64'),
+    ...change,
+  };
+  return signer.sign(canonicalize(statement) as string);
 }
 
 export const hexDigest = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
