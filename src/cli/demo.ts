@@ -9,7 +9,7 @@ import type { InitSandbox } from './init.ts';
 import { authenticator } from './one-time-code.ts';
 import { defaultDirectory, defaultPort, readPort } from './options.ts';
 import { people } from './people.ts';
-import { populate, type SandboxFile } from './sandbox.ts';
+import { accountStore, populate, type SandboxFile } from './sandbox.ts';
 import { type Supervise, stopOnSignal, withPort } from './serve.ts';
 import { verifyPdf } from './verify.ts';
 
@@ -91,7 +91,7 @@ async function play(config: Config, supervisor: ReturnType<Supervise>, file: str
 async function sign(config: Config, sandbox: SandboxFile, file: string, pdf: Buffer): Promise<string> {
   const holder = sandbox.otherSubscriber;
   step(`signing ${basename(file)} over HTTP as ${people.otherSubscriber.name} (${holder.userID})`);
-  const signed = await withFreshCode(holder.totpSecret, (askOTP) =>
+  const signed = await withFreshCode(config, (askOTP) =>
     signPdf(pdf, {
       client: cscClient({ baseUrl: sandbox.csc.v1 }),
       userID: holder.userID,
@@ -110,18 +110,31 @@ async function sign(config: Config, sandbox: SandboxFile, file: string, pdf: Buf
   return signedFile;
 }
 
-/** A code that an earlier run used up is refused: then the next one is tried, until one of three is fresh. */
+/**
+ * Signs with the next code of the holder's app, and remembers which one that was. A code that somebody else used up is
+ * refused: then the next one is tried.
+ */
 async function withFreshCode(
-  totpSecret: string,
+  config: Config,
   work: (askOTP: () => Promise<string>) => Promise<Buffer>,
 ): Promise<Buffer> {
-  const app = authenticator(totpSecret, systemClock);
-  const ask = () => app.nextCode(() => step('  waiting for the next one-time code (up to 30 s)'));
+  const { accounts, save } = accountStore(config);
+  const account = accounts.otherSubscriber;
+  if (!account) throw new KysoError('internal', 'the sandbox lacks a person');
+  const app = authenticator(account.holder.totpSecret, systemClock, account.lastStep);
+  const ask = async () => {
+    const code = await app.nextCode(() => step('  waiting for the next one-time code (up to 30 s)'));
+    account.lastStep = app.lastStep();
+    save();
+    return code;
+  };
   for (let tries = 1; ; tries += 1) {
     try {
       return await work(ask);
     } catch (error) {
-      if (!(error instanceof CscError) || error.error !== 'invalid_otp' || tries === 3) throw error;
+      if (!(error instanceof CscError)) throw error;
+      if (error.error !== 'invalid_otp' || tries === 3)
+        throw new KysoError('unavailable', error.message, { cause: error });
       step('  this code was already used: taking the next');
     }
   }

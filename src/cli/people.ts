@@ -12,18 +12,15 @@ export const people = {
   ),
 } as const;
 
+/** Who a line of the sandbox is about. */
+export type Person = Omit<SandboxLine, 'keyType' | 'serial'>;
+
 export type Role = keyof typeof people;
 
 /** One credential of each key type for each of them. */
 export const keyTypes = ['RSA-2048', 'EC-P256'] as const;
 
-function person(
-  userID: string,
-  name: string,
-  phone: string,
-  organisation: string,
-  unit: string,
-): Omit<SandboxLine, 'keyType' | 'serial'> {
+function person(userID: string, name: string, phone: string, organisation: string, unit: string): Person {
   const subject = { commonName: name, organisation, organisationalUnits: [unit], locality: 'Sông Hồng' };
   return { userID, name, email: `${userID}@songhong.example.vn`, phone, subject };
 }

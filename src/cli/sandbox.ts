@@ -5,14 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { type Config, pathsOf } from '../config.ts';
-import { caContract } from '../ipc/ca-contract.ts';
+import { caContract, type SandboxKeyType as KeyTypeName } from '../ipc/ca-contract.ts';
 import { connectIpc } from '../ipc/client.ts';
 import { authenticator } from './one-time-code.ts';
-import { keyTypes, people, type Role } from './people.ts';
+import { keyTypes, type Person, people, type Role } from './people.ts';
 
 /** What a holder of the sandbox knows; kept in a 0600 file, since here nobody else could remember it. */
 export type Holder = { userID: string; password: string; pin: string; totpSecret: string };
-type Credential = { credentialID: string; keyType: string; otp: 'totp' };
+type Credential = { credentialID: string; keyType: KeyTypeName; otp: 'totp' };
 type Account = { holder: Holder; credentials: Credential[]; lastStep: number; activated: boolean };
 type Accounts = Partial<Record<Role, Account>>;
 
@@ -33,49 +33,87 @@ export type SandboxFile = {
  * HTTP with both halves. Each step is written down before the next, so an interrupted run goes on where it was.
  */
 export async function populate(config: Config, baseUrl: string, onStep: (what: string) => void): Promise<SandboxFile> {
-  const store = accountStore(config);
+  await untilReady(baseUrl);
+  const { accounts, save } = accountStore(config);
   for (const role of ['subscriber', 'otherSubscriber'] as const) {
-    const account = store.accounts[role] ?? {
-      holder: newHolder(people[role].userID),
-      credentials: [],
-      lastStep: 0,
-      activated: false,
-    };
-    store.accounts[role] = account;
-    if (account.credentials.length < keyTypes.length) {
-      onStep(`keys and certificates for ${people[role].name}`);
-      account.credentials = await issueAll(config, role);
-      store.save();
-    }
-    if (account.activated) continue;
-    onStep(`account of ${people[role].name}: PIN, authenticator, password`);
-    await activate(config, baseUrl, account, store.save);
-    account.activated = true;
-    store.save();
+    const account = accounts[role] ?? newAccount(people[role].userID);
+    accounts[role] = account;
+    await enrol(config, baseUrl, { person: people[role], keyTypes, account, save, onStep });
   }
-  return writeSandboxFile(config, baseUrl, store.accounts);
+  return writeSandboxFile(config, baseUrl, accounts);
 }
 
-function accountStore(config: Config) {
+/** A further person, who is not in `sandbox.json`. */
+export async function enrolPerson(
+  config: Config,
+  baseUrl: string,
+  person: Person,
+  wanted: readonly KeyTypeName[],
+): Promise<Account> {
+  const account = newAccount(person.userID);
+  await enrol(config, baseUrl, { person, keyTypes: wanted, account, save: () => {}, onStep: () => {} });
+  return account;
+}
+
+type Enrolment = {
+  person: Person;
+  keyTypes: readonly KeyTypeName[];
+  account: Account;
+  save: () => void;
+  onStep: (what: string) => void;
+};
+
+async function enrol(
+  config: Config,
+  baseUrl: string,
+  { person, keyTypes: wanted, account, save, onStep }: Enrolment,
+): Promise<void> {
+  if (account.credentials.length < wanted.length) {
+    onStep(`keys and certificates for ${person.name}`);
+    account.credentials = await issueAll(config, person, wanted);
+    save();
+  }
+  if (account.activated) return;
+  onStep(`account of ${person.name}: PIN, authenticator, password`);
+  await activate(config, baseUrl, account, save);
+  account.activated = true;
+  save();
+}
+
+/** The accounts of the sandbox's people, and what saves them. */
+export function accountStore(config: Config) {
   const file = join(pathsOf(config).secrets, 'sandbox-accounts.json');
   const accounts: Accounts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
   return { accounts, save: () => writePrivate(file, accounts) };
 }
 
-function newHolder(userID: string): Holder {
+function newAccount(userID: string): Account {
   const secret = () => randomBytes(9).toString('base64url');
-  return { userID, password: secret(), pin: secret(), totpSecret: '' };
+  const holder = { userID, password: secret(), pin: secret(), totpSecret: '' };
+  return { holder, credentials: [], lastStep: 0, activated: false };
 }
 
-async function issueAll(config: Config, role: Role): Promise<Credential[]> {
+/** A server that has just started is ready when signer has heard from ca. */
+async function untilReady(baseUrl: string): Promise<void> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    const response = await fetch(`${baseUrl}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch(
+      () => undefined,
+    );
+    if (response?.ok) return;
+    await delay(100);
+  }
+  throw new KysoError('unavailable', `${baseUrl}/health/ready did not become ready within 30 s`);
+}
+
+async function issueAll(config: Config, person: Person, wanted: readonly KeyTypeName[]): Promise<Credential[]> {
   const keys: Record<string, string> = JSON.parse(readFileSync(pathsOf(config).operatorKey, 'utf8'));
   const key = Buffer.from(keys['operator-ca'] ?? '', 'base64');
   const ca = connectIpc({ path: pathsOf(config).socket('ca'), contract: caContract, link: 'operator', key });
   try {
     for (let tries = 0; !ca.connected() && tries < 100; tries += 1) await delay(50);
     const credentials: Credential[] = [];
-    for (const [index, keyType] of keyTypes.entries()) {
-      const { credentialID } = await ca.call('sandbox.issue', { ...people[role], keyType, serial: index + 1 });
+    for (const [index, keyType] of wanted.entries()) {
+      const { credentialID } = await ca.call('sandbox.issue', { ...person, keyType, serial: index + 1 });
       credentials.push({ credentialID, keyType, otp: 'totp' });
     }
     return credentials;

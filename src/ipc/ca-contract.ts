@@ -21,6 +21,7 @@ export const SandboxLine = Closed({
   }),
 });
 export type SandboxLine = Static<typeof SandboxLine>;
+export type SandboxKeyType = SandboxLine['keyType'];
 
 /** Messages that ca answers. */
 export const caContract = {
