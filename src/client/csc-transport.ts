@@ -20,7 +20,7 @@ export function checkBaseUrl(baseUrl: string): void {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback.test(url.hostname));
   if (!safe) throw new KysoError('configuration', 'The address of the signing service has to begin with https://.');
-  if (baseUrl.endsWith('/') || url.search || url.hash || url.username) {
+  if (baseUrl.endsWith('/') || url.search || url.hash || url.username || url.password) {
     throw new KysoError(
       'configuration',
       'The address of the signing service has to end with its path, such as /csc/v1.',

@@ -215,7 +215,8 @@ t.test('only https, or http to this machine itself, is an address to send passwo
     'kyso.example/csc/v1',
     'https://kyso.example/csc/v1/',
     'https://kyso.example/csc/v1?x=1',
-    'https://user:secret@kyso.example/csc/v1',
+    'https://user@kyso.example/csc/v1',
+    'https://:secret@kyso.example/csc/v1',
     '',
   ]) {
     t.throws(() => cscClient({ baseUrl }), refused('configuration'), baseUrl);
