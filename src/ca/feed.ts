@@ -45,8 +45,8 @@ export function startFeed({ authority, signer, onError }: FeedOptions): Feed {
   let bell = Promise.withResolvers<void>();
   let acknowledged = 0;
   let beat = 0;
-  /** False while signer may know orders that this store does not: then a heartbeat would vouch for too little. */
-  let inStep = false;
+  /** Whether signer's orders are ours. A heartbeat vouches for that, so there is none before it is known. */
+  let inStep: boolean | undefined;
 
   /** `work`, or a rejection as soon as the feed is closed. */
   function orClosed<T>(work: Promise<T>): Promise<T> {
@@ -70,7 +70,9 @@ export function startFeed({ authority, signer, onError }: FeedOptions): Feed {
 
   async function sendOrders(): Promise<void> {
     let { number: position } = await orClosed(signer.call('feed.position', {}));
-    inStep = position <= (await newestFeedNumber(authority.store.read));
+    const known = position <= (await newestFeedNumber(authority.store.read));
+    // Once out of step means out of step: later numbers would fit again, and the lost orders would still be lost.
+    inStep = inStep !== false && known;
     if (!inStep) {
       throw new KysoError('integrity', 'signer has orders that this store does not know: it was set back');
     }

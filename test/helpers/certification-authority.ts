@@ -64,6 +64,8 @@ export type FakeSigner = {
   /** Applied orders; its length is the signer's position. */
   orders: Order[];
   heartbeats: Extract<FeedPayload, { type: 'heartbeat' }>[];
+  /** How often it was asked for its position. */
+  positions: number;
   online: boolean;
   /** Changes what it answers: lose an answer, forge an attestation. */
   answer: (attestation: Attestation | undefined) => Attestation | undefined;
@@ -96,6 +98,7 @@ export function fakeSigner(): FakeSigner {
   const peer: Peer<SignerContract> = {
     async call(method, params) {
       if (!fake.online) throw new KysoError('unavailable', 'no connection');
+      if (method === 'feed.position') fake.positions += 1;
       const result =
         method === 'feed.position'
           ? { number: fake.orders.length }
@@ -113,6 +116,7 @@ export function fakeSigner(): FakeSigner {
     },
     orders: [],
     heartbeats: [],
+    positions: 0,
     online: true,
     answer: (attestation) => attestation,
     sign: (statement) => ({

@@ -1,0 +1,129 @@
+import t from 'tap';
+import { systemClock } from '../../src/base/clock.ts';
+import type { Authority } from '../../src/ca/context.ts';
+import { startFeed } from '../../src/ca/feed.ts';
+import { sandboxIssuer } from '../../src/ca/sandbox.ts';
+import { startAuthority } from '../../src/ca/start.ts';
+import type { Order } from '../../src/ipc/feed.ts';
+import { readCertificate } from '../../src/pki/read.ts';
+import { caToken, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
+import { refused } from '../helpers/refused.ts';
+import { rulesOnBothEngines } from '../helpers/rules.ts';
+
+const token = await caToken(t);
+const kindsOf = (orders: Order[]) => orders.map(({ kind }) => kind);
+
+/**
+ * The authority as a process has it that is killed at its `fatal`th write: the write is lost, or done but nobody
+ * learns of it, and nothing is written any more.
+ */
+function dying(authority: Authority, fatal: number, lost: boolean) {
+  const death = Promise.withResolvers<'killed'>();
+  let writes = 0;
+  const store: Authority['store'] = {
+    ...authority.store,
+    async write(work) {
+      writes += 1;
+      if (writes > fatal) throw new Error('killed');
+      if (writes === fatal && lost) death.resolve('killed');
+      if (writes === fatal && lost) throw new Error('killed');
+      const result = await authority.store.write(work);
+      if (writes === fatal) death.resolve('killed');
+      if (writes === fatal) throw new Error('killed');
+      return result;
+    },
+  };
+  return { authority: { ...authority, store }, death: death.promise };
+}
+
+await rulesOnBothEngines(t, {
+  'a line becomes an active credential whose certificate signer has': async (t, stores) => {
+    const signer = fakeSigner();
+    const { store } = await newAuthority(stores, token, signer);
+    const parts = {
+      store,
+      token,
+      clock: systemClock,
+      signer: signer.peer,
+      onError: (error: unknown) => t.fail(String(error)),
+    };
+    const { authority, handlers, stop } = await startAuthority({ ...parts, mode: 'sandbox' });
+    const issue = (serial: number) => handlers['sandbox.issue']({ ...line, serial }, 'operator');
+    const [first, same, second] = await Promise.all([issue(1), issue(1), issue(2)]);
+    t.strictSame(first, same, 'the same line, the same credential');
+    t.equal(second.subscriber, first.subscriber);
+    t.not(second.credentialID, first.credentialID);
+    t.strictSame(await issue(1), first, 'also later');
+    t.strictSame(kindsOf(signer.orders).sort(), ['certificate', 'certificate', 'makeKey', 'makeKey', 'subscriber']);
+    const installed = signer.orders.filter((order) => order.kind === 'certificate');
+    t.strictSame(
+      installed.map(({ credentialID }) => credentialID).sort(),
+      [first, second].map((c) => c.credentialID).sort(),
+    );
+    const { issuing, root } = await handlers['authority.certificates']({}, 'api');
+    t.match([root, issuing], [/^-----BEGIN CERTIFICATE-----\n/, /^-----BEGIN CERTIFICATE-----\n/]);
+    t.strictSame(await handlers.status({}, 'api'), { ready: true, token: true });
+    for (const { id } of await authority.rows.credentials.list(store.read, {})) {
+      t.equal((await authority.rows.credentials.find(store.read, { id }))?.status, 'active');
+    }
+    await stop();
+
+    const production = await startAuthority({ ...parts, mode: 'production' });
+    t.teardown(production.stop);
+    const elsewhere = production.handlers['sandbox.issue']({ ...line, serial: 3 }, 'operator');
+    await t.rejects(elsewhere, refused('orderRefused'), 'outside the sandbox no sandbox line is a ground to issue');
+  },
+
+  'a key that signer cannot attest fails the line': async (t, stores) => {
+    const signer = fakeSigner();
+    const { authority } = await newAuthority(stores, token, signer);
+    signer.answer = (attestation) => attestation && { ...attestation, statement: `${attestation.statement} ` };
+    const feed = startFeed({ authority, signer: signer.peer, onError: (error) => t.fail(String(error)) });
+    t.teardown(() => feed.close());
+    await t.rejects(sandboxIssuer(authority, feed, () => {}).issue(line), refused('attestationInvalid'));
+    t.notOk(kindsOf(signer.orders).includes('certificate'));
+  },
+
+  'S74: a kill at any write ends in one key and one certificate after the restart': async (t, stores) => {
+    const signer = fakeSigner();
+    const { authority: healthy, store } = await newAuthority(stores, token, signer);
+    let survived = false;
+    for (let fatal = 1; !survived; fatal += 1) {
+      for (const lost of [true, false]) {
+        const serial = 2 * fatal + Number(lost);
+        const { authority, death } = dying(healthy, fatal, lost);
+        const feed = startFeed({ authority, signer: signer.peer, onError: () => {} });
+        const attempt = sandboxIssuer(authority, feed, () => {}).issue({ ...line, serial });
+        const outcome = await Promise.race([death, attempt.catch(() => death)]);
+        await feed.close();
+        await attempt.catch(() => {});
+        survived = outcome !== 'killed';
+
+        const restarted = startFeed({
+          authority: healthy,
+          signer: signer.peer,
+          onError: (error) => t.fail(String(error)),
+        });
+        const issuer = sandboxIssuer(healthy, restarted, (error) => t.fail(String(error)));
+        await issuer.resume();
+        const { credentialID } = await issuer.issue({ ...line, serial });
+        await restarted.close();
+        const kinds = kindsOf(
+          signer.orders.filter((order) => 'credentialID' in order && order.credentialID === credentialID),
+        );
+        const when = `killed ${lost ? 'before' : 'after'} write ${fatal}`;
+        t.strictSame(kinds, ['makeKey', 'certificate'], when);
+        const certificates = await healthy.rows.certificates.list(store.read, { credential: credentialID });
+        t.strictSame(
+          certificates.map(({ status }) => status),
+          ['issued'],
+          `${when}: one certificate, complete`,
+        );
+      }
+    }
+    const chains = signer.orders.filter((order) => order.kind === 'certificate').map(({ chain }) => chain[0] ?? '');
+    const serials = chains.map((der) => readCertificate(Buffer.from(der, 'base64')).serialNumber);
+    t.equal(new Set(serials).size, serials.length, 'serial numbers are unique');
+    t.ok(serials.length >= 14, `the walk covered ${serials.length / 2} writes`);
+  },
+});
