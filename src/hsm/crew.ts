@@ -98,7 +98,8 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
   function dispatch(): void {
     while (idle.length > 0 && queue.length > 0) {
       const job = queue.shift()!;
-      const piece = job.waiting.shift()!;
+      const piece = job.waiting.shift();
+      if (!piece) continue; // the job has failed meanwhile
       if (job.waiting.length > 0) queue.push(job);
       void carryOut(idle.shift()!, piece);
     }
@@ -156,9 +157,7 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
       const { job, pieces } = createJob(tasks, deadline);
       enqueue(job, ...pieces);
       dispatch();
-      return job.settled.finally(() => {
-        if (queue.includes(job)) queue.splice(queue.indexOf(job), 1);
-      });
+      return job.settled;
     },
 
     async stop() {

@@ -90,7 +90,7 @@ export function toFailure(error: unknown): Failure {
   const remedy = remedyFor(error);
   if (remedy === 'pinRefused') return { kind: 'tokenPinRefused', message: 'the token refused the PIN', detail };
   if (remedy === 'none') return { kind: 'internal', message: 'the token cannot do what it was asked', detail };
-  return { kind: 'tokenUnavailable', message: 'the token does not work', detail };
+  return { kind: 'tokenUnavailable', message: 'the token does not answer: is its device or storage there?', detail };
 }
 
 /** The KysoError that a worker met, on the pool's side. */

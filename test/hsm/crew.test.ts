@@ -1,0 +1,154 @@
+import t, { type Test } from 'tap';
+import { KysoError } from '../../src/base/errors.ts';
+import { createCrew } from '../../src/hsm/crew.ts';
+import type { Task } from '../../src/hsm/protocol.ts';
+import type { Outcome, WorkerProcess } from '../../src/hsm/worker-process.ts';
+import { refused } from '../helpers/refused.ts';
+import { until } from './workers.ts';
+
+/** A task that carries only a name. */
+const task = (name: string): Task => ({ operation: 'publicKey', request: { label: name } });
+const tasks = (name: string, count: number) => Array.from({ length: count }, (_, index) => task(`${name}${index}`));
+const labelOf = ({ request }: Task) => ('label' in request ? request.label : '?');
+
+/** A worker without a process: each task waits in `doing` until the test answers it. */
+function fakeWorker() {
+  const exit = Promise.withResolvers<void>();
+  const doing: { name: string; answer(outcome: Outcome): void }[] = [];
+  const worker: WorkerProcess = {
+    exited: exit.promise,
+    stop: () => exit.resolve(),
+    perform: (given) => new Promise((answer) => doing.push({ name: labelOf(given), answer })),
+  };
+  return {
+    worker,
+    doing,
+    finish() {
+      const current = doing.shift()!;
+      current.answer({ is: 'done', answer: `did ${current.name}` });
+    },
+    die() {
+      doing.shift()?.answer({ is: 'lost', error: new KysoError('tokenUnavailable', 'died') });
+      exit.resolve();
+    },
+  };
+}
+
+type Fake = ReturnType<typeof fakeWorker>;
+
+/** A crew whose starts succeed with fake workers as long as `mayStart` says so. */
+async function makeCrew(t: Test, seats: number, deadline = 60_000) {
+  const workers: Fake[] = [];
+  const control = { mayStart: true };
+  const crew = createCrew({
+    seats,
+    deadline,
+    report: () => {},
+    async start() {
+      if (!control.mayStart) throw new KysoError('tokenUnavailable', 'no start');
+      const fake = fakeWorker();
+      workers.push(fake);
+      return fake.worker;
+    },
+  });
+  t.teardown(() => crew.stop());
+  await crew.begin();
+  return { crew, workers, control };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('jobs take turns, and answers keep the order of the tasks', async (t) => {
+  const { crew, workers } = await makeCrew(t, 1);
+  const [worker] = workers as [Fake];
+  const long = crew.perform(tasks('long', 4));
+  const short = crew.perform(tasks('short', 2));
+  const order: string[] = [];
+  for (let done = 0; done < 6; done++) {
+    order.push(worker.doing[0]!.name);
+    worker.finish();
+    await settle();
+  }
+  t.same(order, ['long0', 'long1', 'short0', 'long2', 'short1', 'long3']);
+  t.same(await long, ['did long0', 'did long1', 'did long2', 'did long3']);
+  t.same(await short, ['did short0', 'did short1']);
+});
+
+t.test('a worker that is lost: its task goes to another one, once', async (t) => {
+  const { crew, workers } = await makeCrew(t, 2);
+  const [first, second] = workers as [Fake, Fake];
+  const job = crew.perform(tasks('a', 1));
+  first.die();
+  await settle();
+  t.equal(second.doing[0]?.name, 'a0');
+  second.die();
+  await t.rejects(job, refused('tokenUnavailable'));
+  await until(() => crew.size() === 2);
+  t.same(
+    workers.flatMap(({ doing }) => doing),
+    [],
+    'nobody is given it a third time',
+  );
+});
+
+t.test('with no other worker up, the task waits for the replacement', async (t) => {
+  const { crew, workers } = await makeCrew(t, 1);
+  const job = crew.perform(tasks('a', 1));
+  workers[0]!.die();
+  await settle();
+  t.equal(crew.size(), 0);
+  await t.rejects(crew.perform(tasks('b', 1)), refused('tokenUnavailable'), 'a new job fails at once');
+  await until(() => workers.length === 2);
+  await settle();
+  workers[1]!.finish();
+  t.same(await job, ['did a0']);
+});
+
+t.test('when the replacement does not start, what waits fails', async (t) => {
+  const { crew, workers, control } = await makeCrew(t, 1);
+  const jobs = [crew.perform(tasks('a', 1)), crew.perform(tasks('b', 3))];
+  control.mayStart = false;
+  workers[0]!.die();
+  for (const job of jobs) await t.rejects(job, refused('tokenUnavailable'));
+  control.mayStart = true;
+  await until(() => crew.size() === 1);
+  const later = crew.perform(tasks('c', 1));
+  workers[1]!.finish();
+  t.same(await later, ['did c0']);
+});
+
+t.test('the first failure ends a job: its other tasks are not begun', async (t) => {
+  const { crew, workers } = await makeCrew(t, 1);
+  const [worker] = workers as [Fake];
+  const job = crew.perform(tasks('a', 3));
+  worker.doing.shift()!.answer({ is: 'failed', error: new KysoError('integrity') });
+  await t.rejects(job, refused('integrity'));
+  await settle();
+  t.same(worker.doing, []);
+  const next = crew.perform(tasks('b', 1));
+  worker.finish();
+  t.same(await next, ['did b0']);
+});
+
+t.test('S52: a job that waits too long fails, and is not begun afterwards', async (t) => {
+  const { crew, workers } = await makeCrew(t, 1, 50);
+  const [worker] = workers as [Fake];
+  const jobs = [crew.perform(tasks('a', 1)), crew.perform(tasks('b', 1))];
+  for (const job of jobs) await t.rejects(job, refused('tokenUnavailable'));
+  worker.finish();
+  await settle();
+  t.same(worker.doing, []);
+});
+
+t.test('a stopped crew takes nothing, and what was under way fails', async (t) => {
+  const { crew, workers } = await makeCrew(t, 1);
+  const jobs = [crew.perform(tasks('a', 2)), crew.perform(tasks('b', 1))];
+  const refusals = jobs.map((job) => t.rejects(job, refused('tokenUnavailable')));
+  const stopped = crew.stop();
+  workers[0]!.die();
+  await Promise.all([stopped, ...refusals]);
+  t.equal(crew.size(), 0);
+  await t.rejects(crew.perform(tasks('c', 1)), refused('tokenUnavailable'));
+  await crew.begin();
+  t.equal(workers.length, 1, 'and starts nobody');
+});
