@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto';
+import t from 'tap';
+import { methods } from '../../src/http/csc/methods.ts';
+import { lanCertificate, testCa } from './certificates.ts';
+import { basic, type CredentialInfo, lan, post, startApi } from './helpers.ts';
+
+const digest = () => randomBytes(32);
+const credential: CredentialInfo = {
+  keyStatus: 'enabled',
+  keyType: 'EC-P256',
+  certStatus: 'valid',
+  chain: [lanCertificate, testCa],
+};
+
+t.test('info is truthful and needs no token', async (t) => {
+  const { app } = await startApi(t);
+  const answer = await post(app, '/csc/v1/info', {});
+  t.equal(answer.statusCode, 200);
+  t.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
+  const { description, ...rest } = answer.json();
+  t.same(rest, {
+    specs: '1.0.4.0',
+    name: 'Kyso',
+    logo: 'https://sign.example.vn/logo.png',
+    region: 'VN',
+    lang: 'en-US',
+    authType: ['basic'],
+    methods: [
+      'info',
+      'auth/login',
+      'credentials/list',
+      'credentials/info',
+      'credentials/authorize',
+      'signatures/signHash',
+    ],
+  });
+  t.ok(description.length <= 255);
+  for (const name of rest.methods) {
+    t.not((await post(app, `/csc/v1/${name}`, {})).statusCode, 501, `${name} is there`);
+  }
+  const inVietnamese = (await post(app, '/csc/v1/info', { lang: 'vi' })).json();
+  t.equal(inVietnamese.lang, 'vi-VN');
+  t.match(inVietnamese.description, /Ký số từ xa/);
+  t.equal(
+    (await post(app, '/csc/v1/info', { lang: 'fr' })).json().lang,
+    'en-US',
+    'another language: the answer says which',
+  );
+  t.equal((await post(app, '/csc/v1/info', { lang: null, clientData: null })).statusCode, 200, 'null is absent');
+  t.equal((await app.inject({ method: 'POST', url: '/csc/v1/info' })).statusCode, 200, 'no body is no members');
+
+  const logo = await app.inject({ method: 'GET', url: '/logo.png' });
+  t.equal(logo.headers['content-type'], 'image/png');
+  const png = logo.rawPayload;
+  t.same([png.readUInt32BE(16), png.readUInt32BE(20)], [128, 128], 'at most 256 pixels wide and high');
+});
+
+t.test('auth/login answers a token that works', async (t) => {
+  const { app, csc, signer } = await startApi(t);
+  const answer = await post(
+    app,
+    '/csc/v1/auth/login',
+    { rememberMe: true, unknown: 1 },
+    basic(lan.userID, lan.password),
+  );
+  t.equal(answer.statusCode, 200);
+  const { access_token, ...rest } = answer.json();
+  t.same(rest, { expires_in: 3600 }, 'no refresh token yet, whatever rememberMe says');
+  signer.script['credentials.list'] = () => ({ credentialIDs: ['c1'] });
+  const listed = await csc('credentials/list', {}, { authorization: `bearer ${access_token}` });
+  t.same(listed.json(), { credentialIDs: ['c1'] });
+  const decomposed = await post(app, '/csc/v1/auth/login', {}, basic(lan.userID, lan.password.normalize('NFD')));
+  t.equal(decomposed.statusCode, 200, 'Vietnamese letters in several code points are the same password');
+});
+
+t.test('credentials/list answers the caller’s own', async (t) => {
+  const { csc, signer } = await startApi(t);
+  const ids = Array.from({ length: 120 }, (_, n) => `c${n}`);
+  signer.script['credentials.list'] = ({ subscriber }) => ({ credentialIDs: subscriber === lan.subscriber ? ids : [] });
+  for (const maxResults of [undefined, null, 0, -1, 1.5, 1e9, '5', {}, true]) {
+    const answer = await csc('credentials/list', { maxResults });
+    t.equal(answer.json().credentialIDs.length, 100, `maxResults ${JSON.stringify(maxResults)} means our own maximum`);
+  }
+  t.same((await csc('credentials/list', { maxResults: 2 })).json(), { credentialIDs: ['c0', 'c1'] });
+  signer.script['credentials.list'] = () => ({ credentialIDs: [] });
+  t.same((await csc('credentials/list', { userID: null })).json(), { credentialIDs: [] }, 'none is an empty list');
+});
+
+t.test('credentials/info', async (t) => {
+  const { csc, signer } = await startApi(t);
+  signer.script['credentials.info'] = () => credential;
+  const answer = await csc('credentials/info', { credentialID: 'c1' });
+  t.same(answer.json(), {
+    key: {
+      status: 'enabled',
+      algo: ['1.2.840.10045.4.3.2', '1.2.840.10045.4.3.3', '1.2.840.10045.4.3.4'],
+      len: 256,
+      curve: '1.2.840.10045.3.1.7',
+    },
+    cert: { status: 'valid', certificates: [lanCertificate] },
+    authMode: 'explicit',
+    SCAL: '2',
+    multisign: 1000,
+    lang: 'en-US',
+  });
+  t.same(signer.calls.at(-1)?.params, { subscriber: lan.subscriber, credentialID: 'c1' });
+
+  const chain = (await csc('credentials/info', { credentialID: 'c1', certificates: 'chain' })).json();
+  t.same(chain.cert.certificates, [lanCertificate, testCa], 'end entity first');
+  const none = (await csc('credentials/info', { credentialID: 'c1', certificates: 'none', certInfo: true })).json();
+  t.same(none.cert, {
+    status: 'valid',
+    issuerDN: 'CN=Test CA,O=Kyso Test,C=VN',
+    subjectDN: 'CN=Nguyễn Thị Lan,OU=Tổ Toán,O=Trường THPT Hòa Bình,C=VN',
+    serialNumber: '0A1B2C',
+    validFrom: '20260102030405Z',
+    validTo: '20270102030405Z',
+  });
+
+  const withAuth = (await csc('credentials/info', { credentialID: 'c1', authInfo: true, lang: 'vi-VN' })).json();
+  t.equal(withAuth.lang, 'vi-VN');
+  t.match(withAuth.PIN, { presence: 'true', format: 'A', label: 'Mã PIN' });
+  t.match(withAuth.OTP, { presence: 'true', type: 'offline', format: 'N', ID: 'totp', provider: 'totp' });
+
+  signer.script['credentials.info'] = () => ({
+    ...credential,
+    keyType: 'RSA-2048',
+    keyStatus: 'disabled',
+    certStatus: 'suspended',
+  });
+  const rsa = (await csc('credentials/info', { credentialID: 'c1', certificates: 'none' })).json();
+  t.same(rsa.key, {
+    status: 'disabled',
+    algo: ['1.2.840.113549.1.1.11', '1.2.840.113549.1.1.12', '1.2.840.113549.1.1.13', '1.2.840.113549.1.1.1'],
+    len: 2048,
+  });
+  t.same(rsa.cert, { status: 'suspended' });
+});
+
+t.test('credentials/authorize hands everything to signer', async (t) => {
+  const { csc, signer } = await startApi(t);
+  signer.script['credentials.authorize'] = () => ({ sad: 'the-sad', expiresIn: 300 });
+  const digests = [digest(), digest(), digest(), digest()];
+  const spellings = ['base64', 'base64url', 'base64', 'base64'] as const;
+  const hash = digests.map((bytes, n) => bytes.toString(spellings[n]));
+  hash[2] = hash[2]!.replace(/=+$/, '');
+  const body = {
+    credentialID: 'c1',
+    numSignatures: 4,
+    hash,
+    PIN: 'mã-pin-bí-mật',
+    OTP: '123456',
+    description: 'x',
+    other: [],
+  };
+  const answer = await csc('credentials/authorize', body);
+  t.same(answer.json(), { SAD: 'the-sad', expiresIn: 300 });
+  const { request, grant, ...params } = signer.calls.at(-1)!.params as Record<string, unknown>;
+  t.same(params, {
+    subscriber: lan.subscriber,
+    client: 'direct',
+    credentialID: 'c1',
+    numSignatures: 4,
+    hashes: digests.map((bytes) => bytes.toString('base64')),
+    pin: 'mã-pin-bí-mật',
+    otp: '123456',
+  });
+  t.equal(request, answer.headers['x-request-id'], 'the request id goes along');
+  t.match(grant, /^[\w-]{22}$/);
+});
+
+t.test('signatures/signHash, up to 1,000 hashes', async (t) => {
+  const { csc, signer } = await startApi(t);
+  signer.script['signatures.signHash'] = ({ hashes }) => ({ signatures: hashes });
+  const hash = Array.from({ length: 1000 }, () => randomBytes(64).toString('base64'));
+  const body = {
+    credentialID: 'c1',
+    SAD: 's',
+    hash,
+    signAlgo: '1.2.840.113549.1.1.13',
+    hashAlgo: 7,
+    signAlgoParams: null,
+  };
+  const answer = await csc('signatures/signHash', body);
+  t.same(answer.json(), { signatures: hash }, 'in the order of the request');
+  t.notOk('hashAlgo' in (signer.calls.at(-1)!.params as object), 'hashAlgo is ignored where signAlgo implies the hash');
+  const escaped = JSON.stringify(body).replaceAll('/', '\\/');
+  t.equal((await csc('signatures/signHash', escaped)).statusCode, 200, 'also where every slash is escaped');
+
+  const named = {
+    ...body,
+    hash: [digest().toString('base64')],
+    signAlgo: '1.2.840.113549.1.1.1',
+    hashAlgo: '2.16.840.1.101.3.4.2.1',
+  };
+  t.equal((await csc('signatures/signHash', named)).statusCode, 200);
+  t.equal((signer.calls.at(-1)!.params as { hashAlgo?: string }).hashAlgo, '2.16.840.1.101.3.4.2.1');
+});
+
+t.test('S32: without a token nothing but info and login answers', async (t) => {
+  const { app, signer } = await startApi(t);
+  for (const { name, authentication } of methods) {
+    if (authentication !== 'bearer') continue;
+    const { statusCode } = await post(app, `/csc/v1/${name}`, { credentialID: 'c1' });
+    t.equal(statusCode, 400, name);
+  }
+  t.same(signer.calls, [], 'and signer hears of nothing');
+});

@@ -1,0 +1,46 @@
+import t from 'tap';
+import { KysoError } from '../../src/base/errors.ts';
+import { startApi } from './helpers.ts';
+
+t.test('/health/live and /health/ready', async (t) => {
+  const { app, signer, ca } = await startApi(t);
+  const get = (url: string) => app.inject({ method: 'GET', url });
+  const signerStatus = { ready: true, token: true, feed: true, feedAge: 300 };
+  signer.script.status = () => signerStatus;
+  ca.script.status = () => ({ ready: true, token: true });
+
+  const ready = await get('/health/ready');
+  t.equal(ready.statusCode, 200);
+  t.same(ready.json(), {
+    status: 'ok',
+    tier: 'development',
+    signer: signerStatus,
+    ca: { ready: true, token: true },
+  });
+
+  signer.script.status = () => ({ ...signerStatus, ready: false, feed: false });
+  const stale = await get('/health/ready');
+  t.equal(stale.statusCode, 503);
+  t.match(stale.json(), { status: 'unavailable', signer: { ready: false, feed: false }, ca: { ready: true } });
+
+  signer.script.status = () => signerStatus;
+  ca.script.status = () => {
+    throw new KysoError('unavailable', 'marker-message');
+  };
+  const alone = await get('/health/ready');
+  t.equal(alone.statusCode, 503);
+  t.same(alone.json().ca, { ready: false });
+  t.notMatch(alone.body, 'marker-message');
+
+  ca.script.status = () => new Promise(() => {});
+  t.same((await get('/health/ready')).json().ca, { ready: false }, 'a peer that says nothing is not waited for');
+
+  const live = await get('/health/live');
+  t.equal(live.statusCode, 200, 'alive, whatever the others are');
+  t.same(live.json(), { status: 'ok' });
+
+  const production = await startApi(t, { config: { tier: 'production' } });
+  production.signer.script.status = () => signerStatus;
+  production.ca.script.status = () => ({ ready: true, token: true });
+  t.equal((await production.app.inject({ method: 'GET', url: '/health/ready' })).json().tier, 'production');
+});
