@@ -15,6 +15,11 @@ export function forkEntry(entry: string, environment: Record<string, string>): C
   return child.on('error', () => {}); // a channel that closes shows as 'disconnect'
 }
 
+/** Resolves when the process is gone, or could not be started in the first place. */
+export function endOf(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => child.once('close', () => resolve()));
+}
+
 /**
  * Sends a message and waits for the next one. Answers a word instead when the child ended first, or when it was
  * killed because `deadline` milliseconds passed: to kill it is the only way to end a PKCS#11 call that hangs.

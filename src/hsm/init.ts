@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { KysoError } from '../base/errors.ts';
-import { exchange, forkEntry } from './child.ts';
+import { endOf, exchange, forkEntry } from './child.ts';
 import { fromFailure } from './errors.ts';
 import type { InitAnswer, InitRequest, ResidentKeySpec } from './protocol.ts';
 
@@ -57,8 +57,10 @@ export async function createResidentKeys(request: {
 /** In a process of its own: SOFTHSM2_CONF must stand before the library is loaded, which happens once per process. */
 async function runInit(environment: Record<string, string>, request: InitRequest): Promise<(Buffer | undefined)[]> {
   const child = forkEntry('init-worker.ts', environment);
+  const ended = endOf(child);
   const answer = await exchange<InitAnswer>(child, request, initDeadline);
   if (child.connected) child.disconnect();
+  await ended;
   if (answer === 'died' || answer === 'hung') {
     throw new KysoError('tokenUnavailable', `the process that prepares the token ${answer}`);
   }

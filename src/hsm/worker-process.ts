@@ -1,5 +1,5 @@
 import { KysoError } from '../base/errors.ts';
-import { exchange, forkEntry } from './child.ts';
+import { endOf, exchange, forkEntry } from './child.ts';
 import { fromFailure } from './errors.ts';
 import type { Task, WorkerConfiguration, WorkerMessage } from './protocol.ts';
 
@@ -26,12 +26,13 @@ const stopGrace = 2000;
  */
 export async function startWorker({ environment, deadline, ...configuration }: WorkerOptions): Promise<WorkerProcess> {
   const child = forkEntry('worker.ts', environment);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const exited = endOf(child);
   const started = toOutcome(await exchange<WorkerMessage>(child, configuration, startDeadline));
   if (started.is === 'done') {
     return { perform: async (task) => toOutcome(await exchange(child, task, deadline)), stop, exited };
   }
   stop();
+  await exited; // its login ends before the next worker's begins
   throw started.error;
 
   function stop(): void {

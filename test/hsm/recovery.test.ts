@@ -1,5 +1,7 @@
+import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { renameSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { kindOf } from '../../src/base/errors.ts';
@@ -48,6 +50,27 @@ t.test('kill -9 of the last worker: calls fail at once, and work again when it i
   await t.rejects(token.sign({ ...job, digests: digests(1) }), refused('tokenUnavailable'));
   await until(replaced);
   t.equal((await token.sign({ ...job, digests: digests(1) })).length, 1);
+});
+
+t.test('a worker leaves SIGINT and SIGTERM, which a whole process group gets, to its coordinator', async (t) => {
+  const { token, troubles, job, signers } = await open(t);
+  for (const pid of signers) for (const signal of ['SIGINT', 'SIGTERM']) process.kill(pid, signal);
+  t.equal((await token.sign({ ...job, digests: digests(200) })).length, 200);
+  t.same(
+    signers.filter((pid) => !workerPids().includes(pid)),
+    [],
+  );
+  t.same(troubles, []);
+});
+
+t.test('workers end themselves when their coordinator is killed', async (t) => {
+  const coordinator = fork(new URL('coordinator.ts', import.meta.url), { serialization: 'advanced' });
+  const started = once(coordinator, 'message');
+  coordinator.send({ config: softHsm.config, pin: softHsm.pin() });
+  const [pids] = (await started) as [number[]];
+  t.equal(pids.length, 2);
+  coordinator.kill('SIGKILL');
+  await until(() => pids.every((pid) => !existsSync(`/proc/${pid}`)));
 });
 
 t.test('S52: workers that hang are killed and replaced, busy and idle ones alike', async (t) => {
