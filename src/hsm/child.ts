@@ -1,5 +1,4 @@
-import type { Serializable } from 'node:child_process';
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type Serializable } from 'node:child_process';
 
 /**
  * Starts an entry of this room in a process of its own. `environment` is all it sees of one; what it needs to know
@@ -17,7 +16,8 @@ export function forkEntry(entry: string, environment: Record<string, string>): C
 
 /** Resolves when the process is gone, or could not be started in the first place. */
 export function endOf(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => child.once('close', () => resolve()));
+  if (child.pid === undefined) return Promise.resolve();
+  return new Promise((resolve) => child.once('exit', () => resolve()));
 }
 
 /**
