@@ -90,13 +90,10 @@ export async function startSandbox(t: Test, store: ConfigFile['store'] = { engin
   };
 }
 
-/** `kyso serve` with a clean environment: tap's NODE_OPTIONS are not for the product. */
+/** `kyso serve` with a clean environment, by way of env(1): tap's hooks would come back into whatever Node starts itself. */
 export function startServe(config: Config): ChildProcess {
-  const env = { PATH: process.env.PATH };
-  return spawn(process.execPath, [main, 'serve', '--dir', config.directory], {
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const command = [process.execPath, main, 'serve', '--dir', config.directory];
+  return spawn('env', ['-i', `PATH=${process.env.PATH}`, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 async function freePort(): Promise<number> {
