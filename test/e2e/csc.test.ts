@@ -1,0 +1,187 @@
+import { createHash, createHmac, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { pathsOf } from '../../src/config.ts';
+import { callRaw, startSandbox } from '../helpers/sandbox.ts';
+
+const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
+const hashOf = (text: string, algorithm = 'sha256') => createHash(algorithm).update(text).digest('base64');
+const refusal = (error: string, error_description: string) => ({ status: 400, body: { error, error_description } });
+const invalidRequest = (text: string) => refusal('invalid_request', text);
+
+t.test('CSC v1 with real processes', async (t) => {
+  const sandbox = await startSandbox(t);
+  const { csc, file } = sandbox;
+  const person = await sandbox.newPerson(['EC-P256', 'RSA-2048']);
+  const token = await person.login();
+  const [credentialID] = person.credentialIDs;
+  const call = (method: string, body: unknown, as = token) => callRaw(`${csc}/${method}`, as, body);
+  const authorize = (changes: object) =>
+    call('credentials/authorize', {
+      credentialID,
+      numSignatures: 1,
+      hash: [hashOf('a')],
+      PIN: person.holder.pin,
+      OTP: '000000',
+      ...changes,
+    });
+
+  await t.test('sandbox.json is what a client needs, and only its owner reads it', async (t) => {
+    t.equal(statSync(join(sandbox.config.directory, 'sandbox.json')).mode & 0o777, 0o600);
+    t.equal(file.csc.v1, `${file.baseUrl}/csc/v1`);
+    t.match(file.subscriber, { userID: /./, password: /./, pin: /.{8}/, totpSecret: /^[A-Z2-7]{32}$/ });
+    t.same(
+      file.credentials.map(({ keyType, otp }) => [keyType, otp]),
+      [
+        ['RSA-2048', 'totp'],
+        ['EC-P256', 'totp'],
+      ],
+    );
+    t.same(file.client, { clientID: 'direct' });
+    t.equal(
+      new X509Certificate(file.caCertificate).checkIssued(new X509Certificate(file.caCertificate)),
+      true,
+      'the root',
+    );
+    const mine = await fetch(`${csc}/auth/login`, { method: 'POST', headers: basic(file.subscriber), body: '{}' });
+    const { access_token } = (await mine.json()) as { access_token: string };
+    const { body } = await call('credentials/list', {}, access_token);
+    t.same(
+      body.credentialIDs,
+      file.credentials.map((credential) => credential.credentialID),
+    );
+  });
+
+  await t.test('info names exactly the methods that answer', async (t) => {
+    const { body } = await callRaw(`${csc}/info`, undefined, {});
+    t.match(body, { specs: '1.0.4.0', region: 'VN', authType: ['basic'] });
+    for (const method of body.methods)
+      t.notSame((await callRaw(`${csc}/${method}`, undefined, {})).status, 501, method);
+    t.equal((await callRaw(`${csc}/credentials/extendTransaction`, token, {})).status, 501);
+  });
+
+  await t.test('credentials/info: the certificate, its chain to the root, and the Vietnamese name', async (t) => {
+    const { body } = await call('credentials/info', {
+      credentialID,
+      certificates: 'chain',
+      certInfo: true,
+      authInfo: true,
+    });
+    const [own, issuing, root] = body.cert.certificates.map(
+      (der: string) => new X509Certificate(Buffer.from(der, 'base64')),
+    );
+    t.ok(
+      own.checkIssued(issuing) &&
+        own.verify(issuing.publicKey) &&
+        issuing.checkIssued(root) &&
+        issuing.verify(root.publicKey),
+    );
+    t.equal(root.raw.toString('base64'), new X509Certificate(file.caCertificate).raw.toString('base64'));
+    t.match(body, {
+      key: { status: 'enabled', len: 256, curve: '1.2.840.10045.3.1.7' },
+      ...{ authMode: 'explicit', SCAL: '2', multisign: 1000 },
+      cert: { status: 'valid', subjectDN: /CN=Lê Thị /, validTo: /^\d{14}Z$/ },
+      PIN: { presence: 'true' },
+      OTP: { presence: 'true', type: 'offline', provider: 'totp' },
+    });
+    t.equal(body.key.algo[0], ecdsaWithSha256);
+  });
+
+  await t.test("S19: somebody else's credential looks like one that does not exist", async (t) => {
+    const foreign = file.credentials[0]!.credentialID;
+    for (const [method, body] of [
+      ['credentials/info', {}],
+      ['credentials/authorize', { numSignatures: 1, hash: [hashOf('a')], PIN: person.holder.pin, OTP: '000000' }],
+    ] as const) {
+      const [theirs, none] = await Promise.all(
+        [foreign, 'A'.repeat(22)].map((id) => call(method, { ...body, credentialID: id })),
+      );
+      t.match(theirs, invalidRequest('Invalid parameter credentialID'), method);
+      t.same(theirs!.body, none!.body);
+    }
+  });
+
+  await t.test('factors: wrong ones are refused by name, and a replayed code opens nothing', async (t) => {
+    t.match(await authorize({ OTP: '000000' }), refusal('invalid_otp', 'The OTP is invalid'));
+    const OTP = await person.nextCode();
+    t.match(await authorize({ OTP, PIN: 'wrong-pin-1' }), refusal('invalid_pin', 'The PIN is invalid'));
+    t.match(await authorize({ OTP }), refusal('invalid_otp', 'The OTP is invalid'), 'its step is claimed');
+  });
+
+  await t.test('S9, S25: a SAD signs its own hashes, with algorithms that fit, for its own login', async (t) => {
+    const hash = [hashOf('a'), hashOf('b')];
+    const { body } = await authorize({ hash, numSignatures: 2, OTP: await person.nextCode() });
+    const sign = (changes: object, as = token) =>
+      call('signatures/signHash', { credentialID, SAD: body.SAD, hash, signAlgo: ecdsaWithSha256, ...changes }, as);
+
+    t.match(await sign({ SAD: `${body.SAD}x` }), invalidRequest('Invalid parameter SAD'));
+    t.match(await sign({ hash: [hashOf('c')] }), invalidRequest('Hash is not authorized by the SAD.'));
+    t.match(await sign({ hash: [hashOf('a'), hashOf('a')] }), invalidRequest('Hash is not authorized by the SAD.'));
+    t.match(await sign({ signAlgo: '1.2.840.10045.4.3.3' }), invalidRequest('Invalid digest value length'));
+    t.match(
+      await sign({ signAlgo: '1.2.840.113549.1.1.11' }),
+      invalidRequest('Invalid parameter signAlgo'),
+      'RSA with an EC key',
+    );
+    t.match(
+      await sign({ credentialID: person.credentialIDs[1] }),
+      invalidRequest('Invalid parameter SAD'),
+      'another credential of the same person',
+    );
+    t.match(
+      await sign({ credentialID: file.credentials[0]!.credentialID }),
+      invalidRequest('Invalid parameter credentialID'),
+    );
+    t.match(
+      await sign({}, await person.login()),
+      invalidRequest('Invalid parameter SAD'),
+      'another login of the same person',
+    );
+    const stranger = await sandbox.newPerson();
+    t.match(await sign({}, await stranger.login()), invalidRequest('Invalid parameter SAD'), 'another person');
+
+    const good = await sign({ hash: hash.toReversed() });
+    t.equal(good.status, 200, 'after all that, nothing was spent');
+    t.equal(good.body.signatures.length, 2);
+    t.match(await sign({}), invalidRequest('Invalid parameter SAD'), 'and now it is');
+  });
+
+  await t.test('S35: forged, foreign and mangled access tokens answer 401 with a challenge', async (t) => {
+    const [header, payload, signature] = token.split('.') as [string, string, string];
+    const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const otherKey = (text: string) => createHmac('sha256', 'k').update(text).digest('base64url');
+    const forged = {
+      'alg none': `${encode({ ...JSON.parse(Buffer.from(header, 'base64url').toString()), alg: 'none' })}.${payload}.`,
+      'another key': `${header}.${payload}.${otherKey(`${header}.${payload}`)}`,
+      'another subscriber': `${header}.${encode({ ...claims, sub: 'x' })}.${signature}`,
+      'not a token': 'abc.def.ghi',
+    };
+    for (const [name, value] of Object.entries(forged)) {
+      const answer = await call('credentials/list', {}, value);
+      t.equal(answer.status, 401, name);
+      t.match(answer.headers.get('www-authenticate'), /^Bearer realm="csc", error="invalid_token"/);
+    }
+    t.equal(
+      (await callRaw(`${csc}/credentials/list`, undefined, {})).status,
+      400,
+      'without a header: 400, as CSC says',
+    );
+  });
+
+  await t.test('S4, S62: secrets stay out of everything that is written', async (t) => {
+    const paths = pathsOf(sandbox.config);
+    const written = ['signer', 'ca', 'api'].flatMap((name) =>
+      ['store.db', 'store.db-wal'].map((suffix) => readFileSync(join(paths.own(name as 'api'), suffix), 'latin1')),
+    );
+    for (const secret of [person.holder.pin, person.holder.password, person.holder.totpSecret, token]) {
+      t.notOk(written.some((content) => content.includes(secret)));
+    }
+  });
+});
+
+function basic({ userID, password }: { userID: string; password: string }) {
+  const credentials = Buffer.from(`${userID}:${password}`).toString('base64');
+  return { authorization: `Basic ${credentials}`, 'content-type': 'application/json' };
+}
