@@ -115,6 +115,21 @@ t.test('S50: whatever code the token answers, that session is not used again and
   for (const undo of restore) undo();
 });
 
+t.test('S51: a token that is lost at the unwrapping is not taken for a forged blob', async (t) => {
+  const perform = createPerformer(slot, capabilities);
+  const key = generate('EC-P256');
+  const request = { keyType: 'EC-P256' as const, kek: 'kek-1', ...key, digest: 'SHA-256' as const };
+  const sign = () => perform({ operation: 'sign', request: { ...request, digests: digests(1) } });
+  const before = countObjects();
+  const restore = replace(module, 'C_UnwrapKey', () => {
+    throw new Error('CKR_GENERAL_ERROR:5'); // SoftHSM has the same code for both
+  });
+  t.match(sign(), { is: 'lost', kind: 'tokenUnavailable' });
+  restore();
+  t.equal(sign().is, 'done');
+  t.equal(countObjects(), before);
+});
+
 t.test('an object that cannot be destroyed costs the session, not the signature', async (t) => {
   const key = generate('EC-P256');
   const job = { keyType: 'EC-P256' as const, kek: 'kek-1', ...key, digest: 'SHA-256' as const, digests: digests(1) };
