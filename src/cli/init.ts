@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { generateSync } from 'otplib';
+import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { type Config, type ConfigFile, readConfig } from '../config.ts';
 import { defaultDirectory, defaultPort, readPort } from './options.ts';
@@ -24,21 +28,44 @@ export async function init(who: string, step: string, args: string[], ceremonies
   return 0;
 }
 
-/** `kyso sandbox init`. */
+/** `kyso sandbox init`, `kyso sandbox get NAME`, `kyso sandbox code [other]`. */
 export async function sandbox(args: string[], initSandbox: InitSandbox): Promise<number> {
   const options = { dir: { type: 'string' }, port: { type: 'string' }, postgresql: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-  if (positionals.join(' ') !== 'init') throw new KysoError('configuration', 'the only step is kyso sandbox init');
+  const directory = values.dir ?? defaultDirectory;
+  const [step, name] = positionals;
+  if (step === 'get' && name) process.stdout.write(`${valueOf(directory, name)}\n`);
+  else if (step === 'code') process.stdout.write(`${currentCode(directory, name)}\n`);
+  else if (step === 'init') await initialise(directory, values, initSandbox);
+  else throw new KysoError('configuration', 'kyso sandbox init, get NAME, or code [other]; see kyso help');
+  return 0;
+}
+
+type SandboxValues = { port?: string | undefined; postgresql?: string | undefined };
+
+async function initialise(directory: string, values: SandboxValues, initSandbox: InitSandbox): Promise<void> {
   const url = values.postgresql;
   const store = url
     ? ({ engine: 'postgresql', signer: url, ca: url, api: url } as const)
     : ({ engine: 'sqlite' } as const);
-  const directory = values.dir ?? defaultDirectory;
-  await initSandbox(directory, {
-    port: readPort(values.port) ?? defaultPort,
-    store,
-    onStep: (what) => process.stdout.write(`• ${what}\n`),
-  });
+  const onStep = (what: string) => process.stdout.write(`• ${what}\n`);
+  await initSandbox(directory, { port: readPort(values.port) ?? defaultPort, store, onStep });
   process.stdout.write(`The sandbox is in ${directory}.\n`);
-  return 0;
+}
+
+/** One value of sandbox.json, for shell scripts: `csc.v1`, `credentials.0.credentialID`. */
+function valueOf(directory: string, name: string): string {
+  let value: unknown = JSON.parse(readFileSync(join(directory, 'sandbox.json'), 'utf8'));
+  for (const part of name.split('.')) {
+    value =
+      typeof value === 'object' && value !== null && Object.hasOwn(value, part) ? value[part as never] : undefined;
+  }
+  if (value === undefined) throw new KysoError('configuration', `sandbox.json has no ${name}`);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** What the authenticator app of a sandbox's subscriber shows now. */
+function currentCode(directory: string, who: string | undefined): string {
+  const secret = valueOf(directory, `${who === 'other' ? 'otherSubscriber' : 'subscriber'}.totpSecret`);
+  return generateSync({ secret, epoch: Math.floor(systemClock.now() / 1000) });
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { KysoError } from '../base/errors.ts';
 
-/** Where a sandbox lies when nobody says: var/demo in the checkout. */
-export const defaultDirectory = join(import.meta.dirname, '..', '..', 'var', 'demo');
+/** Where an installation lies when --dir does not say: KYSO_DIR, or else var/demo in the checkout. */
+export const defaultDirectory = process.env.KYSO_DIR ?? join(import.meta.dirname, '..', '..', 'var', 'demo');
 
 export const defaultPort = 8700;
 

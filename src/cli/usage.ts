@@ -6,9 +6,14 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       starts api, signer and ca, each under a user of its own when started as root
   kyso sandbox init [--dir DIR] [--port N] [--postgresql URL]
       makes the configuration and both tokens of a sandbox; one person plays all roles
+  kyso sandbox get NAME [--dir DIR]      kyso sandbox code [other] [--dir DIR]
+      for scripts: a value of sandbox.json (csc.v1, credentials.0.credentialID, …);
+      the one-time code that the subscriber's authenticator app shows now
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
   kyso api|signer|ca --dir DIR
       one process alone; its keys come from CREDENTIALS_DIRECTORY (docs/architecture.md)
+
+  DIR is KYSO_DIR when --dir is not given, or else var/demo in the checkout.
 `;

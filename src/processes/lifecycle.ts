@@ -1,4 +1,4 @@
-import { kindOf } from '../base/errors.ts';
+import { type ErrorKind, kindOf } from '../base/errors.ts';
 import { log } from './log.ts';
 
 /** The exit code of a process that a restart cannot help (EX_CONFIG): the supervisor does not try again. */
@@ -22,7 +22,7 @@ export async function runProcess(name: string, start: () => Promise<{ stop(): Pr
     process.send?.({ ready: name });
   } catch (error) {
     log('start failed', { name, error });
-    const kind = kindOf(error);
-    process.exit(kind === 'configuration' || kind === 'tokenPinRefused' ? unfixable : 1);
+    const final: ErrorKind[] = ['configuration', 'tokenPinRefused', 'busy'];
+    process.exit(final.includes(kindOf(error)) ? unfixable : 1);
   }
 }

@@ -11,8 +11,7 @@ const maxGroup = 64;
 
 /** A connection with the settings of design §7: WAL, every commit on disk before it is reported, deleted means wiped. */
 export function connectSqlite(file: string, options: { readonly?: boolean } = {}): Database.Database {
-  const db = new Database(file, options);
-  db.pragma('busy_timeout = 5000');
+  const db = new Database(file, { timeout: 5_000, ...options });
   db.pragma('foreign_keys = ON');
   if (!options.readonly) {
     db.pragma('journal_mode = WAL');

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { KysoError } from '../base/errors.ts';
+import { lockFile } from './lock-file.ts';
 import { migratePostgresql, migrateSqlite } from './migrate.ts';
 import { connectPostgresql, openPostgresql } from './open-postgresql.ts';
 import { connectSqlite, openSqlite } from './open-sqlite.ts';
@@ -16,6 +17,7 @@ const migrations = join(import.meta.dirname, '..', '..', 'migrations');
 /**
  * Migrates and opens the store of one domain.
  * @throws KysoError configuration — the file is damaged, or was written by another version
+ * @throws KysoError busy — another process has the SQLite file open
  */
 export async function openStore<T>(domain: Domain<T>, location: StoreLocation): Promise<Store<T>> {
   const directory = join(migrations, domain.name, location.engine);
@@ -29,8 +31,15 @@ export async function openStore<T>(domain: Domain<T>, location: StoreLocation): 
     return openPostgresql(location.url, domain.postgresql);
   }
   mkdirSync(dirname(location.file), { recursive: true, mode: 0o700 });
-  prepareFile(location.file, directory);
-  return openSqlite(location.file, domain.sqlite);
+  const lock = lockFile(location.file);
+  try {
+    prepareFile(location.file, directory);
+    const store = openSqlite<T>(location.file, domain.sqlite);
+    return { ...store, close: () => store.close().finally(() => lock.close()) };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
 }
 
 function prepareFile(file: string, directory: string): void {
