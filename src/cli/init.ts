@@ -34,7 +34,7 @@ export async function sandbox(args: string[], initSandbox: InitSandbox): Promise
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const directory = values.dir ?? defaultDirectory;
   const [step, name] = positionals;
-  if (step === 'get' && name) process.stdout.write(`${valueOf(directory, name)}\n`);
+  if (step === 'get' && name) process.stdout.write(`${sandboxValue(directory, name)}\n`);
   else if (step === 'code') process.stdout.write(`${currentCode(directory, name)}\n`);
   else if (step === 'init') await initialise(directory, values, initSandbox);
   else throw new KysoError('configuration', 'kyso sandbox init, get NAME, or code [other]; see kyso help');
@@ -54,7 +54,7 @@ async function initialise(directory: string, values: SandboxValues, initSandbox:
 }
 
 /** One value of sandbox.json, for shell scripts: `csc.v1`, `credentials.0.credentialID`. */
-function valueOf(directory: string, name: string): string {
+function sandboxValue(directory: string, name: string): string {
   let value: unknown = JSON.parse(readFileSync(join(directory, 'sandbox.json'), 'utf8'));
   for (const part of name.split('.')) {
     value =
@@ -66,6 +66,6 @@ function valueOf(directory: string, name: string): string {
 
 /** What the authenticator app of a sandbox's subscriber shows now. */
 function currentCode(directory: string, who: string | undefined): string {
-  const secret = valueOf(directory, `${who === 'other' ? 'otherSubscriber' : 'subscriber'}.totpSecret`);
+  const secret = sandboxValue(directory, `${who === 'other' ? 'otherSubscriber' : 'subscriber'}.totpSecret`);
   return generateSync({ secret, epoch: Math.floor(systemClock.now() / 1000) });
 }
