@@ -96,7 +96,7 @@ export function startServe(config: Config): ChildProcess {
   return spawn('env', ['-i', `PATH=${process.env.PATH}`, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
