@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the scripts beside it: where Kyso lies and which Node it runs with.
 # Sets $root; use_node puts the chosen Node first in PATH.
 

@@ -11,32 +11,37 @@ import { type Counts, tapReport } from './tap-report.ts';
 const root = resolve(import.meta.dirname, '..');
 const bin = (name: string) => resolve(root, 'node_modules/.bin', name);
 
-/** Starts a tool of node_modules in the project's root; its standard error is ours. */
+/** Starts a tool of node_modules in the project's root; `errors` fills with what it writes on standard error. */
 function start(name: string, args: string[]) {
-  const child = spawn(bin(name), args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(bin(name), args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const errors: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
   const ended = new Promise<number>((done, failed) => {
     child.once('error', failed);
     child.once('close', (code, signal) => done(signal ? 1 : (code ?? 1)));
   });
-  return { lines: createInterface({ input: child.stdout }), ended };
+  return { lines: createInterface({ input: child.stdout }), errors, ended };
 }
 
 /** Runs a tool that counts as one test, and shows what it printed when it fails. */
 async function check(title: string, name: string, args: string[]): Promise<Counts> {
-  const { lines, ended } = start(name, args);
+  const { lines, errors, ended } = start(name, args);
   const output: string[] = [];
   for await (const line of lines) output.push(line);
   const ok = (await ended) === 0;
   console.log(`${ok ? '✓' : '✗'} ${title}`);
-  if (!ok) console.log(output.join('\n'));
+  if (!ok) console.log([...output, Buffer.concat(errors).toString()].join('\n'));
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
 }
 
-/** Runs the test files, all of them when none is named. */
+/**
+ * Runs the test files, all of them when none is named. The servers that tests start log on standard error: that is
+ * shown only with a failure, after all results, since the files that run side by side share it.
+ */
 async function runTap(files: string[]): Promise<Counts> {
   // Tests wait for tokens and processes more than they compute, but Argon2id and RSA keys take a whole core.
   const jobs = Math.min(availableParallelism(), 4);
-  const { lines, ended } = start('tap', ['--reporter=tap', `--jobs=${jobs}`, ...files]);
+  const { lines, errors, ended } = start('tap', ['--reporter=tap', `--jobs=${jobs}`, ...files]);
   const report = tapReport((line) => console.log(line));
   for await (const line of lines) report.line(line);
   const counts = report.end();
@@ -45,6 +50,7 @@ async function runTap(files: string[]): Promise<Counts> {
     console.log(`✗ tap ended with exit code ${exitCode} without naming a test that failed`);
     counts.failed = 1;
   }
+  if (counts.failed > 0 && errors.length > 0) console.log(`\nOn standard error:\n${Buffer.concat(errors)}`);
   return counts;
 }
 

@@ -8,6 +8,7 @@ const root = resolve(import.meta.dirname, '../..');
 const tap = "import t from 'tap';\n\n";
 const passes = { 'test/passes.test.ts': `${tap}t.test('passes', async (t) => t.ok(true));\n` };
 const fails = { 'test/fails.test.ts': `${tap}t.test('fails', async (t) => t.equal(1, 2));\n` };
+const logs = { 'test/logs.test.ts': `${tap}console.error('a log line');\nt.pass();\n` };
 const skips = { 'test/skips.test.ts': `${tap}t.test('waits', { skip: 'no token' }, async () => {});\n` };
 const crashes = { 'test/crashes.test.ts': "throw new Error('on loading');\n" };
 
@@ -27,12 +28,13 @@ function runIn(t: { teardown(end: () => void): void }, files: Record<string, str
   const clean = ['-i', `PATH=${process.env.PATH}`, process.execPath, join(project, 'scripts/run-tests.ts')];
   const run = spawnSync('env', [...clean, ...args], { cwd: project, encoding: 'utf8' });
   const lines = run.stdout.trimEnd().split('\n');
-  return { exitCode: run.status, last: lines.at(-1), lines };
+  return { exitCode: run.status, last: lines.at(-1), lines, errors: run.stderr };
 }
 
 t.test('all suites are summed up in the last line', async (t) => {
-  const run = runIn(t, { ...passes, ...skips });
-  t.equal(run.last, '3 passed, 0 failed, 1 skipped', 'types, lint and one test');
+  const run = runIn(t, { ...passes, ...skips, ...logs });
+  t.equal(run.last, '4 passed, 0 failed, 1 skipped', 'types, lint and two tests');
+  t.notMatch(run.errors + run.lines.join(), 'a log line', 'what a good run logs is not shown');
   t.equal(run.exitCode, 0);
 });
 
@@ -40,6 +42,7 @@ t.test('a failing test, a file that does not load, and a type error are failures
   const run = runIn(t, { ...passes, ...fails, ...crashes, 'src/wrong.ts': "export const port: number = '1';\n" });
   t.equal(run.last, '2 passed, 3 failed, 0 skipped', 'lint and one test passed');
   t.equal(run.exitCode, 1);
+  t.ok(run.lines.includes('Error: on loading'), 'what the failing run wrote on standard error is shown');
   t.match(run.lines.join('\n'), /✗ types \(tsc\)\n.*src\/wrong\.ts/);
 });
 
