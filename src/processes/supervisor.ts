@@ -42,10 +42,10 @@ export function supervise(config: Config): Supervisor {
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<ProcessName | undefined>();
   let stopping: Promise<void> | undefined;
+  let failed: ProcessName | undefined;
 
   const paths = pathsOf(config);
   for (const server of ['signer', 'ca'] as const) socketDirectory(dirname(paths.socket(server)), server, tier);
-  writeOperatorKeys();
 
   function start(name: ProcessName, pause = firstPause): void {
     const startedAt = performance.now();
@@ -61,7 +61,10 @@ export function supervise(config: Config): Supervisor {
     child.on('error', (error) => log('process error', { name, error }));
     child.on('message', () => {
       waiting.delete(name);
-      if (waiting.size === 0) ready.resolve();
+      if (waiting.size > 0) return;
+      // Not before: a second supervisor in this directory must not take the operator's keys from the first.
+      writeOperatorKeys();
+      ready.resolve();
     });
     child.send(bootOf(name));
     child.once('exit', (code, signal) => {
@@ -81,8 +84,8 @@ export function supervise(config: Config): Supervisor {
 
   async function giveUp(name: ProcessName): Promise<void> {
     ready.reject(new KysoError('configuration', `${name} cannot start: see its message above`));
+    failed = name;
     await stop();
-    ended.resolve(name);
   }
 
   function bootOf(name: ProcessName): Boot {
@@ -106,7 +109,7 @@ export function supervise(config: Config): Supervisor {
     stopping ??= (async () => {
       await end('api');
       await Promise.all([end('ca'), end('signer')]);
-      ended.resolve(undefined);
+      ended.resolve(failed);
     })();
     return stopping;
   }
