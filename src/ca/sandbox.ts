@@ -20,20 +20,10 @@ export type Issuer = {
 
 /** @param onError is told what `resume` could not carry on */
 export function sandboxIssuer(authority: Authority, feed: Feed, onError: (error: unknown) => void): Issuer {
-  const running = new Map<string, Promise<void>>();
-
-  /** One run for each credential, which all who want it share. */
-  function activate(credential: Credential): Promise<void> {
-    const { id } = credential;
-    const current = running.get(id) ?? carryOn(authority, feed, credential).finally(() => running.delete(id));
-    running.set(id, current);
-    return current;
-  }
-
   return {
     async issue(line) {
       const credential = await acceptLine(authority, line);
-      await activate(credential);
+      await carryOn(authority, feed, credential);
       return { subscriber: credential.subscriber, credentialID: credential.id };
     },
     async resume() {
@@ -41,12 +31,15 @@ export function sandboxIssuer(authority: Authority, feed: Feed, onError: (error:
       const unfinished = await Promise.all(
         ['ordered', 'attested', 'intended', 'issued'].map((status) => rows.credentials.list(store.read, { status })),
       );
-      await Promise.all(unfinished.flat().map((credential) => activate(credential).catch(onError)));
+      await Promise.all(unfinished.flat().map((credential) => carryOn(authority, feed, credential).catch(onError)));
     },
   };
 }
 
-/** From wherever a credential stands to `active`; each step leaves it where the next run can go on. */
+/**
+ * From wherever a credential stands to `active`. Each step leaves it where the next run can go on, and runs that meet
+ * do each step once: the store decides.
+ */
 async function carryOn(authority: Authority, feed: Feed, { id, keyOrder, status }: Credential): Promise<void> {
   if (status === 'active') return;
   feed.wake();

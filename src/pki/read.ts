@@ -37,11 +37,6 @@ export function readCertificate(der: Uint8Array): CertificateFacts {
   };
 }
 
-/** PEM of a DER certificate, for files and for API fields that want text. */
-export function certificatePem(der: Uint8Array): string {
-  return parse(der).toString();
-}
-
 function parse(der: Uint8Array): X509Certificate {
   try {
     return new X509Certificate(der);

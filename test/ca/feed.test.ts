@@ -126,6 +126,14 @@ await rulesOnBothEngines(t, {
     t.strictSame(signer.heartbeats, []);
   },
 
+  'an order has one signature, also when it is asked for in parallel before it has any': async (t, stores) => {
+    const { authority } = await newAuthority(stores, token, fakeSigner());
+    await acceptLine(authority, line);
+    const [first, ...others] = await Promise.all([1, 1, 1, 1].map((number) => signedOrder(authority, number)));
+    for (const other of others) t.strictSame(other, first);
+    await t.rejects(signedOrder(authority, 3), refused('integrity'), 'and there is none beyond the newest');
+  },
+
   'who waits for a delivery learns that the feed was closed': async (t, stores) => {
     const signer = fakeSigner();
     const { authority } = await newAuthority(stores, token, signer);

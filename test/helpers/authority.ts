@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type CertificateDraft, newSerialNumber } from '../../src/pki/certificate.ts';
 import { lint, signLinted } from '../../src/pki/lint.ts';
 import type { Subject } from '../../src/pki/names.ts';
+import { certificatePem } from '../../src/pki/pem.ts';
 import { type Profile, profiles, validityOf } from '../../src/pki/profiles.ts';
-import { certificatePem } from '../../src/pki/read.ts';
 
 /** A key pair of node:crypto, standing in for one in a token. */
 export type TestKey = { spki: Buffer; sign(data: Uint8Array): Promise<Buffer> };
@@ -70,7 +70,7 @@ export function pemFiles(directory: string, certificates: Record<string, Uint8Ar
   return Object.fromEntries(
     Object.entries(certificates).map(([name, der]) => {
       const path = join(directory, `${name}.pem`);
-      writeFileSync(path, certificatePem(der));
+      writeFileSync(path, certificatePem(Buffer.from(der)));
       return [name, path];
     }),
   );

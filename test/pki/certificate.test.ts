@@ -1,8 +1,9 @@
 import t from 'tap';
 import { newSerialNumber } from '../../src/pki/certificate.ts';
 import { lint, signLinted } from '../../src/pki/lint.ts';
+import { certificatePem } from '../../src/pki/pem.ts';
 import { profiles } from '../../src/pki/profiles.ts';
-import { certificatePem, readCertificate } from '../../src/pki/read.ts';
+import { readCertificate } from '../../src/pki/read.ts';
 import { draftOf, openssl, pemFiles, teacher, testAuthority, testKey } from '../helpers/authority.ts';
 import { refused } from '../helpers/refused.ts';
 
