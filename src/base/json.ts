@@ -109,8 +109,7 @@ export function readJson(bytes: Uint8Array): Json {
       if (digits === '') throw refuse('four hexadecimal digits were expected');
       return String.fromCharCode(Number.parseInt(digits, 16));
     }
-    const letter = text[at] ?? '';
-    const character = Object.hasOwn(escapes, letter) ? escapes[letter] : undefined;
+    const character = escapes[text[at] ?? ''];
     if (character === undefined) throw refuse('an unknown escape');
     at += 1;
     return character;
@@ -130,13 +129,11 @@ export function readJson(bytes: Uint8Array): Json {
   return result;
 }
 
+/** A byte order mark stays in the text, where the reader refuses it like any other character that starts no value. */
 function decodeUtf8(bytes: Uint8Array): string {
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw new KysoError('requestInvalid', 'JSON: not UTF-8', { cause });
   }
-  if (text.startsWith('\uFEFF')) throw new KysoError('requestInvalid', 'JSON: a byte order mark');
-  return text;
 }

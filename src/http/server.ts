@@ -39,7 +39,6 @@ export function createServer({ log, trustedProxies }: ApiConfig): FastifyInstanc
     handlerTimeout: times.handler,
     http: { headersTimeout: times.headers },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
-    exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     ajv: {
