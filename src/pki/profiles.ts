@@ -56,8 +56,6 @@ export const profiles = {
   },
 } as const satisfies Record<string, Profile>;
 
-export type ProfileName = keyof typeof profiles;
-
 /**
  * The validity of a certificate of this profile that begins at `now` (epoch milliseconds), in whole seconds. Both ends
  * count (RFC 5280 §4.1.2.5), so it ends one second before the anniversary; it ends earlier where the issuer does.

@@ -15,4 +15,3 @@ export type CaTx = Tx<CaTables>;
 
 export type Credential = typeof postgresql.credentials.$inferSelect;
 export type IssuedCertificate = typeof postgresql.certificates.$inferSelect;
-export type FeedOrder = typeof postgresql.feedOrders.$inferSelect;
