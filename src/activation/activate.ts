@@ -1,6 +1,7 @@
+import type { LeafFields } from '../audit/leaf.ts';
 import { equalBytes, wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
-import { argon2id, newSalt, pinCost } from '../crypto/argon2.ts';
+import { argon2id, newSalt } from '../crypto/argon2.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { failureLimits } from './locks.ts';
@@ -18,14 +19,16 @@ type Enrolment = { subscriber: Subscriber; factors: Factors; vault: Vault };
  */
 export async function beginActivation(signer: Signer, request: { userID: string; halves: Halves; request: string }) {
   const enrolment = await findEnrolment(signer, request.userID);
-  if (enrolment.vault.openedBy !== 'activation') throw new KysoError('activationInvalid', 'already activated');
+  if (enrolment.vault.openedBy !== 'activation') throw await slowRefusal(signer, 'already activated');
   const id = enrolment.subscriber.id;
   wipe(await openWithHalves(signer, enrolment, request.halves, request.request));
   const seed = newSeed(request.userID);
   const sealedTotp = await sealSeed(signer, id, seed.totpSecret);
   await signer.store.write(async (tx) => {
+    const vault = await signer.rows.vaults.lock(tx, { subscriber: id, openedBy: 'activation' });
     const factors = await signer.rows.factors.lock(tx, { subscriber: id });
-    if (factors) await signer.rows.factors.replace(tx, factors, { sealedTotp });
+    if (!vault || !factors) throw new KysoError('activationInvalid', 'activated by another request');
+    await signer.rows.factors.replace(tx, factors, { sealedTotp });
     await record(signer, tx, {
       event: 'activation.begun',
       actor: 'api',
@@ -66,10 +69,11 @@ async function passToPin(
   pin: Buffer,
 ): Promise<void> {
   const { subscriber, vault } = enrolment;
-  assertGoodPin(request.pin, subscriber);
   const privateKey = await openWithHalves(signer, enrolment, request.halves, request.request);
   try {
-    await claimCode(signer, subscriber.id, request.otp, request.request);
+    // Not before the halves are right: what a PIN must not contain would tell strangers about the holder.
+    assertGoodPin(request.pin, subscriber);
+    const provenSeed = await claimCode(signer, subscriber.id, request.otp, request.request);
     const sealing = await sealVault(signer, subscriber.id, { publicKey: vault.publicKey, privateKey }, pin, 'pin');
     const secret = activationSecret(request.halves);
     const digest = activationDigest(secret);
@@ -79,6 +83,7 @@ async function passToPin(
       const factors = await signer.rows.factors.lock(tx, { subscriber: subscriber.id });
       const person = await signer.rows.subscribers.lock(tx, { id: subscriber.id });
       if (!current || !factors || !person) throw new KysoError('activationInvalid', 'activated by another request');
+      if (!factors.sealedTotp?.equals(provenSeed)) throw new KysoError('otpInvalid', 'another seed was made meanwhile');
       await signer.rows.vaults.replace(tx, current, sealing);
       await signer.rows.factors.replace(tx, factors, {
         ...pinCleared,
@@ -109,8 +114,7 @@ async function assertSameActivation(
   const secret = activationSecret(halves);
   const same = factors.activationDigest && equalBytes(factors.activationDigest, activationDigest(secret));
   wipe(secret);
-  if (!same || factors.activationExpiresAt <= signer.time.now())
-    throw new KysoError('activationInvalid', 'already activated');
+  if (!same || factors.activationExpiresAt <= signer.time.now()) throw await slowRefusal(signer, 'already activated');
   wipe(await openWithPin(signer, vault, pin, request));
   await signer.store.write(async (tx) => {
     const current = await signer.rows.factors.lock(tx, { subscriber: subscriber.id });
@@ -123,54 +127,54 @@ async function findEnrolment(signer: Signer, userId: string): Promise<Enrolment>
   const subscriber = await rows.subscribers.find(store.read, { userId });
   const factors = subscriber && (await rows.factors.find(store.read, { subscriber: subscriber.id }));
   const vault = subscriber && (await rows.vaults.find(store.read, { subscriber: subscriber.id }));
-  if (!subscriber || !factors || !vault) {
-    // An unknown user costs as much time as wrong halves do (S44).
-    await argon2id(Buffer.from('nobody'), newSalt(), pinCost);
-    throw new KysoError('activationInvalid', 'no such user');
-  }
+  if (!subscriber || !factors || !vault) throw await slowRefusal(signer, 'no such user');
   return { subscriber, factors, vault };
 }
 
-/** Counts the try, then opens the vault with the halves. The caller wipes the private half. */
+/** A refusal that costs as much time as wrong halves do, so that nobody learns who has an account (S44). */
+async function slowRefusal(signer: Signer, why: string): Promise<KysoError> {
+  await argon2id(Buffer.from('nobody'), newSalt(), signer.pinCost);
+  return new KysoError('activationInvalid', why);
+}
+
+/**
+ * Counts the try and opens the vault with the halves. The caller wipes the private half.
+ * @throws KysoError activationInvalid — wrong halves, too many tries, or too late
+ */
 async function openWithHalves(
   signer: Signer,
-  { subscriber, vault }: Enrolment,
+  { subscriber, vault, factors }: Enrolment,
   halves: Halves,
   request: string,
 ): Promise<Buffer> {
-  const id = subscriber.id;
-  const allowed = await signer.store.write(async (tx) => {
-    const factors = await signer.rows.factors.lock(tx, { subscriber: id });
-    const now = signer.time.now();
-    if (!factors || factors.activationFailures >= failureLimits.activation || factors.activationExpiresAt <= now)
-      return false;
+  const { id } = subscriber;
+  if (!mayTry(signer, factors)) throw await slowRefusal(signer, 'too many tries, or too late');
+  const secret = activationSecret(halves);
+  const count = () => countTry(signer, id);
+  const privateKey = await openVault(signer, vault, secret, count).finally(() => wipe(secret));
+  await signer.store.write(async (tx) => {
+    if (!privateKey) return record(signer, tx, wrongHalves(id, request));
+    const current = await signer.rows.factors.lock(tx, { subscriber: id });
+    if (current) await signer.rows.factors.replace(tx, current, { activationFailures: 0 });
+  });
+  if (!privateKey) throw new KysoError('activationInvalid', 'wrong halves');
+  return privateKey;
+}
+
+const mayTry = (signer: Signer, { activationFailures, activationExpiresAt }: Factors) =>
+  activationFailures < failureLimits.activation && activationExpiresAt > signer.time.now();
+
+async function countTry(signer: Signer, subscriber: string): Promise<void> {
+  const counted = await signer.store.write(async (tx) => {
+    const factors = await signer.rows.factors.lock(tx, { subscriber });
+    if (!factors || !mayTry(signer, factors)) return false;
     await signer.rows.factors.replace(tx, factors, { activationFailures: factors.activationFailures + 1 });
     return true;
   });
-  if (!allowed) throw new KysoError('activationInvalid', 'too many tries, or too late');
-  const secret = activationSecret(halves);
-  try {
-    const privateKey = await openVault(signer, vault, secret);
-    await signer.store.write(async (tx) => {
-      const factors = await signer.rows.factors.lock(tx, { subscriber: id });
-      if (factors) await signer.rows.factors.replace(tx, factors, { activationFailures: 0 });
-    });
-    return privateKey;
-  } catch (error) {
-    if (!(error instanceof KysoError) || error.kind !== 'integrity') throw error;
-    const detail = { kind: 'activationInvalid' };
-    await signer.store.write((tx) =>
-      record(signer, tx, {
-        event: 'activation.begun',
-        actor: 'api',
-        result: 'refused',
-        subscriber: id,
-        request,
-        detail,
-      }),
-    );
-    throw new KysoError('activationInvalid', 'wrong halves');
-  } finally {
-    wipe(secret);
-  }
+  if (!counted) throw new KysoError('activationInvalid', 'too many tries, or too late');
+}
+
+function wrongHalves(subscriber: string, request: string): LeafFields {
+  const detail = { kind: 'activationInvalid' };
+  return { event: 'activation.begun', actor: 'api', result: 'refused', subscriber, request, detail };
 }

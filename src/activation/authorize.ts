@@ -6,9 +6,9 @@ import { deriveKey, open, seal } from '../crypto/seal.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { insertHashes } from '../store/signer/authorizations.ts';
-import type { Authorization, Credential, Key } from '../store/signer/tables.ts';
+import type { Authorization, AuthorizedHash, Credential, Key } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
-import { assertUsable, ownCredential } from './credentials.ts';
+import { usableCredential } from './credentials.ts';
 import { openDek } from './keys.ts';
 import { openWithPin, pinBytes, pinCleared } from './pin.ts';
 import { claimCode } from './totp.ts';
@@ -20,6 +20,18 @@ type Request = Params<SignerContract, 'credentials.authorize'>;
 
 /** The name under which a SAD is kept: its SHA-256, never itself. */
 export const authorizationId = (sad: string) => sha256(sad).toString('base64url');
+
+/** One MAC over all hash rows of an authorization in their order: which digests, and which signing spent each. */
+export function macOfHashes(
+  { mac }: Pick<Signer, 'mac'>,
+  authorization: string,
+  rows: Pick<AuthorizedHash, 'digest' | 'signing'>[],
+): Buffer {
+  return mac.over(
+    authorization,
+    rows.flatMap(({ digest, signing }) => [digest, Buffer.from(signing ?? '')]),
+  );
+}
 
 /**
  * Makes a SAD for exactly these hashes (SCAL2): status, one-time code, PIN, in this order (design §3 step 4). Between
@@ -34,8 +46,7 @@ export async function authorize(
   signer.time.assertTrusted();
   signer.feed.assertFresh();
   const { subscriber, credentialID } = request;
-  const credential = await ownCredential(signer, signer.store.read, subscriber, credentialID);
-  assertUsable(signer, credential);
+  const credential = await usableCredential(signer, signer.store.read, subscriber, credentialID);
   const { digest, digests } = readDigests(request.hashes);
   if (digests.length !== request.numSignatures) throw new KysoError('numSignaturesInvalid');
 
@@ -63,7 +74,8 @@ async function mintSad(signer: Signer, request: Request, { credential, key, dek,
   const sadKey = keyFromSad(sad, row.id);
   const sealedDek = seal(sadKey, dek, sadFacts(row));
   wipe(sadKey);
-  const hashesMac = signer.mac.over(row.id, digests);
+  const unspent = digests.map((bytes) => ({ digest: bytes, signing: null }));
+  const hashesMac = macOfHashes(signer, row.id, unspent);
   await signer.store.write(async (tx) => {
     await signer.rows.authorizations.insert(tx, { ...row, sealedDek, hashesMac });
     await insertHashes(tx, row.id, digests);

@@ -1,6 +1,7 @@
 import type { LeafFields } from '../audit/leaf.ts';
 import { makeLeaf } from '../audit/leaf.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Argon2Cost } from '../crypto/argon2.ts';
 import type { RowMac } from '../crypto/row-mac.ts';
 import type { Token } from '../hsm/pool.ts';
 import { appendLeaves } from '../store/log.ts';
@@ -32,6 +33,8 @@ export type Signer = {
   /** Which of several signers on one store this is. */
   instance: string;
   attestationSpki: Buffer;
+  /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */
+  pinCost: Argon2Cost;
   /** Sandbox only: the directory into which activation halves are written for the sandbox's holder. */
   sandboxDirectory: string | undefined;
 };

@@ -37,11 +37,20 @@ export async function ownCredential(signer: Signer, tx: SignerTx, subscriber: st
 }
 
 /**
- * Refuses a credential that must not sign now; asked at authorization and again in the transaction of the spend (S10).
- * @throws KysoError credentialDisabled | certificateExpired
+ * A credential that may sign now, of an account that is active; asked at authorization and again in the transaction of
+ * the spend (S10).
+ * @throws KysoError credentialUnknown | credentialDisabled | certificateExpired
  */
-export function assertUsable(signer: Signer, credential: Credential): void {
+export async function usableCredential(
+  signer: Signer,
+  tx: SignerTx,
+  subscriber: string,
+  id: string,
+): Promise<Credential> {
+  const credential = await ownCredential(signer, tx, subscriber, id);
+  const person = await signer.rows.subscribers.find(tx, { id: subscriber });
   const now = signer.time.now();
-  if (credential.blocked) throw new KysoError('credentialDisabled');
+  if (credential.blocked || person?.status !== 'active') throw new KysoError('credentialDisabled');
   if (credential.notAfter <= now || credential.notBefore > now) throw new KysoError('certificateExpired');
+  return credential;
 }

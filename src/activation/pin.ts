@@ -1,5 +1,5 @@
 import { KysoError } from '../base/errors.ts';
-import type { Subscriber, Vault } from '../store/signer/tables.ts';
+import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { failureLimits, lockedUntil } from './locks.ts';
 import { openVault } from './vault.ts';
@@ -55,57 +55,52 @@ function isRun(text: string): boolean {
 }
 
 /**
+ * Opens the vault with the PIN; there is no stored PIN hash, a wrong PIN simply does not open it. The caller wipes
+ * the private half, and clears the count (`pinCleared`) in the transaction of what the PIN was for.
+ * @throws KysoError pinInvalid | pinLocked
+ * @throws KysoError tokenUnavailable — nothing was learnt about the PIN, and nothing counted
+ */
+export async function openWithPin(signer: Signer, vault: Vault, pin: Buffer, request: string): Promise<Buffer> {
+  const { subscriber } = vault;
+  const factors = await signer.rows.factors.find(signer.store.read, { subscriber });
+  // A locked factor costs no Argon2id; `countTry` asks again, under the row's lock.
+  if (!factors || isLocked(signer, factors)) throw await refusal(signer, subscriber, request, 'pinLocked');
+  const privateKey = await openVault(signer, vault, pin, () => countTry(signer, subscriber, request));
+  if (!privateKey) throw await refusal(signer, subscriber, request, 'pinInvalid');
+  return privateKey;
+}
+
+const isLocked = (signer: Signer, factors: Factors) => factors.pinLockedUntil > signer.time.now();
+
+/**
  * Counts a try before it is made; a right PIN takes the count back afterwards (S42). So tries that run in parallel, or
  * that a crash cuts off, never exceed the limit.
  * @throws KysoError pinLocked
  */
-export async function countPinTry(signer: Signer, subscriber: string, request: string): Promise<void> {
-  const allowed = await signer.store.write(async (tx) => {
+async function countTry(signer: Signer, subscriber: string, request: string): Promise<void> {
+  const counted = await signer.store.write(async (tx) => {
     const factors = await signer.rows.factors.lock(tx, { subscriber });
-    const now = signer.time.now();
-    if (!factors || factors.pinLockedUntil > now) {
-      await record(signer, tx, {
-        event: 'factor.pin',
-        actor: 'api',
-        result: 'refused',
-        subscriber,
-        request,
-        detail: { kind: 'pinLocked' },
-      });
-      return false;
-    }
+    if (!factors || isLocked(signer, factors)) return false;
     const pinFailures = factors.pinFailures + 1;
-    const pinLockedUntil = lockedUntil(pinFailures, failureLimits.pin, now);
+    const pinLockedUntil = lockedUntil(pinFailures, failureLimits.pin, signer.time.now());
     await signer.rows.factors.replace(tx, factors, { pinFailures, pinLockedUntil });
     return true;
   });
-  if (!allowed) throw new KysoError('pinLocked');
+  if (!counted) throw await refusal(signer, subscriber, request, 'pinLocked');
 }
 
-/**
- * Opens the vault with the PIN; there is no stored PIN hash, a wrong PIN simply does not open it. The caller wipes
- * the private half, and clears the count (`pinCleared`) in the transaction of what the PIN was for.
- * @throws KysoError pinInvalid | pinLocked
- */
-export async function openWithPin(signer: Signer, vault: Vault, pin: Buffer, request: string): Promise<Buffer> {
-  const { subscriber } = vault;
-  await countPinTry(signer, subscriber, request);
-  try {
-    return await openVault(signer, vault, pin);
-  } catch (error) {
-    if (!(error instanceof KysoError) || error.kind !== 'integrity') throw error;
-    await signer.store.write((tx) =>
-      record(signer, tx, {
-        event: 'factor.pin',
-        actor: 'api',
-        result: 'refused',
-        subscriber,
-        request,
-        detail: { kind: 'pinInvalid' },
-      }),
-    );
-    throw new KysoError('pinInvalid');
-  }
+/** Logs that a PIN was refused, and makes the error to throw. */
+async function refusal(signer: Signer, subscriber: string, request: string, kind: 'pinInvalid' | 'pinLocked') {
+  const entry = {
+    event: 'factor.pin',
+    actor: 'api',
+    result: 'refused',
+    subscriber,
+    request,
+    detail: { kind },
+  } as const;
+  await signer.store.write((tx) => record(signer, tx, entry));
+  return new KysoError(kind);
 }
 
 /** What a right PIN sets back. */

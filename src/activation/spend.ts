@@ -6,10 +6,10 @@ import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { listHashes, markHashes, takeFromAuthorization } from '../store/signer/authorizations.ts';
 import { insertSigning } from '../store/signer/signings.ts';
-import type { Authorization, SignerTx } from '../store/signer/tables.ts';
-import { authorizationId } from './authorize.ts';
+import type { Authorization, AuthorizedHash, SignerTx } from '../store/signer/tables.ts';
+import { authorizationId, macOfHashes } from './authorize.ts';
 import { record, type Signer } from './context.ts';
-import { assertUsable, ownCredential } from './credentials.ts';
+import { ownCredential, usableCredential } from './credentials.ts';
 
 declare const spent: unique symbol;
 
@@ -44,9 +44,9 @@ export async function spend(signer: Signer, request: Request): Promise<SpentAuth
 
   return signer.store.write(async (tx) => {
     const authorization = await take(signer, tx, id, request);
-    assertUsable(signer, await ownCredential(signer, tx, request.subscriber, request.credentialID));
+    await usableCredential(signer, tx, request.subscriber, request.credentialID);
     const signing = newId();
-    await spendHashes(signer, tx, authorization, digests, signing);
+    await settle(signer, tx, authorization, await spendHashes(signer, tx, authorization, digests, signing));
     await insertSigning(tx, {
       ...{ id: signing, authorization: id, credential: authorization.credential, subscriber: authorization.subscriber },
       ...{
@@ -83,24 +83,15 @@ async function explain(signer: Signer, id: string, request: Request): Promise<vo
   if (found.credential !== request.credentialID || found.remaining === 0) throw new KysoError('sadInvalid');
 }
 
-/** The conditional UPDATE, the check of the row's MAC, and the new MAC; the sealed DEK dies with the last signature. */
+/** The conditional UPDATE and the check of the row's MAC. What is answered is not sealed again yet: `settle` does it. */
 async function take(signer: Signer, tx: SignerTx, id: string, request: Request): Promise<Authorization> {
   const { subscriber, client, grant, credentialID: credential } = request;
   const count = request.hashes.length;
-  const { epoch, mac, rows } = signer;
-  const row = await takeFromAuthorization(tx, {
-    id,
-    subscriber,
-    client,
-    grant,
-    credential,
-    epoch,
-    count,
-    now: signer.time.now(),
-  });
+  const { epoch, mac } = signer;
+  const now = signer.time.now();
+  const row = await takeFromAuthorization(tx, { id, subscriber, client, grant, credential, epoch, count, now });
   if (!row) throw new KysoError('sadInvalid');
-  mac.check('authorizations', { ...row, remaining: row.remaining + count, version: row.version - 1 });
-  await rows.authorizations.replace(tx, row, row.remaining === 0 ? { sealedDek: null } : {});
+  mac.check('authorizations', { ...row, remaining: row.remaining + count });
   return row;
 }
 
@@ -111,21 +102,34 @@ async function spendHashes(
   authorization: Authorization,
   digests: Buffer[],
   signing: string,
-): Promise<void> {
+): Promise<AuthorizedHash[]> {
   const rows = await listHashes(tx, authorization.id);
-  const all = rows.map((row) => row.digest);
-  if (!equalBytes(signer.mac.over(authorization.id, all), authorization.hashesMac)) {
+  if (!equalBytes(macOfHashes(signer, authorization.id, rows), authorization.hashesMac)) {
     throw new KysoError('integrity', 'the hashes of an authorization were changed in the store');
   }
-  const unspent = new Map<string, number[]>();
+  const unspent = new Map<string, AuthorizedHash[]>();
   for (const row of rows) {
     if (row.signing !== null) continue;
     const text = row.digest.toString('hex');
-    unspent.set(text, [...(unspent.get(text) ?? []), row.ordinal]);
+    unspent.set(text, [...(unspent.get(text) ?? []), row]);
   }
-  const ordinals = digests.map((digest) => unspent.get(digest.toString('hex'))?.shift());
-  const known = ordinals.filter((ordinal) => ordinal !== undefined);
-  if (known.length !== digests.length) throw new KysoError('hashNotAuthorized');
-  const marked = await markHashes(tx, authorization.id, known, signing);
+  const spent = digests.map((digest) => unspent.get(digest.toString('hex'))?.shift());
+  const ordinals = spent.flatMap((row) => (row ? [row.ordinal] : []));
+  if (ordinals.length !== digests.length) throw new KysoError('hashNotAuthorized');
+  const marked = await markHashes(tx, authorization.id, ordinals, signing);
   if (marked !== digests.length) throw new KysoError('hashNotAuthorized');
+  const now = new Set(ordinals);
+  return rows.map((row) => (now.has(row.ordinal) ? { ...row, signing } : row));
+}
+
+/** Seals what was spent: the new MACs of the row and of its hashes. The sealed DEK dies with the last signature. */
+async function settle(
+  signer: Signer,
+  tx: SignerTx,
+  authorization: Authorization,
+  hashes: AuthorizedHash[],
+): Promise<void> {
+  const hashesMac = macOfHashes(signer, authorization.id, hashes);
+  const dead = authorization.remaining === 0 ? { sealedDek: null } : {};
+  await signer.rows.authorizations.replace(tx, authorization, { hashesMac, ...dead });
 }

@@ -1,5 +1,4 @@
 import { createPublicKey } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { rowMac } from '../crypto/row-mac.ts';
@@ -19,7 +18,7 @@ import { readSetting, writeSetting } from './settings.ts';
 import { signHash, sweep } from './sign.ts';
 import { trustedTime } from './time.ts';
 
-type Parts = { store: SignerStore; token: Token; clock: Clock; instance: string; sandboxDirectory: string | undefined };
+type Parts = Pick<Signer, 'store' | 'token' | 'clock' | 'instance' | 'sandboxDirectory' | 'pinCost'>;
 
 /** The rows of the signer's store under the MAC key that its token makes. */
 async function openRows(store: SignerStore, token: Token) {

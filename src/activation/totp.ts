@@ -19,17 +19,21 @@ export function newSeed(userID: string): { totpSecret: string; otpauthUri: strin
 /** The seed under a key that the token makes for this subscriber alone; the database without the token opens none. */
 export async function sealSeed(signer: Signer, subscriber: string, totpSecret: string): Promise<Buffer> {
   const key = await seedKey(signer, subscriber);
+  const seed = Buffer.from(totpSecret);
   try {
-    return seal(key, Buffer.from(totpSecret), { use: 'totp', subscriber });
+    return seal(key, seed, { use: 'totp', subscriber });
   } finally {
-    wipe(key);
+    wipe(key, seed);
   }
 }
 
 async function openSeed(signer: Signer, subscriber: string, sealedSeed: Buffer): Promise<string> {
   const key = await seedKey(signer, subscriber);
   try {
-    return open(key, sealedSeed, { use: 'totp', subscriber }).toString();
+    const seed = open(key, sealedSeed, { use: 'totp', subscriber });
+    const text = seed.toString();
+    wipe(seed);
+    return text;
   } finally {
     wipe(key);
   }
@@ -56,10 +60,11 @@ function matchStep(secret: string, code: string, now: number): number | undefine
 /**
  * Uses up a one-time code: its step is claimed by one conditional UPDATE, so of any number of parallel requests with
  * one code exactly one gets past here (S41). A wrong code counts as a failure before anybody learns that it was wrong;
- * a right code whose step was already claimed is a replay and counts as nothing (design §8).
+ * a right code whose step was already claimed is a replay and counts as nothing (design §8). Returns the sealed seed
+ * that the code belongs to.
  * @throws KysoError otpInvalid | otpLocked
  */
-export async function claimCode(signer: Signer, subscriber: string, code: string, request: string): Promise<void> {
+export async function claimCode(signer: Signer, subscriber: string, code: string, request: string): Promise<Buffer> {
   const found = await signer.rows.factors.find(signer.store.read, { subscriber });
   if (!found?.sealedTotp) throw new KysoError('otpInvalid', 'no TOTP is enrolled');
   const secret = await openSeed(signer, subscriber, found.sealedTotp);
@@ -88,4 +93,5 @@ export async function claimCode(signer: Signer, subscriber: string, code: string
     return kind;
   });
   if (refusal) throw new KysoError(refusal);
+  return found.sealedTotp;
 }

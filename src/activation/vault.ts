@@ -1,5 +1,6 @@
 import { wipe } from '../base/bytes.ts';
-import { argon2id, formatCost, newSalt, parseCost, pinCost } from '../crypto/argon2.ts';
+import { kindOf } from '../base/errors.ts';
+import { argon2id, formatCost, newSalt, parseCost } from '../crypto/argon2.ts';
 import { newBoxKeyPair } from '../crypto/hpke.ts';
 import { deriveKey, open, seal } from '../crypto/seal.ts';
 import type { Vault } from '../store/signer/tables.ts';
@@ -29,7 +30,7 @@ export async function sealVault(
   secret: Buffer,
   openedBy: OpenedBy,
 ): Promise<Sealing> {
-  const sealing = { openedBy, salt: newSalt(), kdf: formatCost(pinCost), pepper: tokenLabels.pepper };
+  const sealing = { openedBy, salt: newSalt(), kdf: formatCost(signer.pinCost), pepper: tokenLabels.pepper };
   const key = await vaultKey(signer, secret, sealing);
   const sealedPrivate = seal(
     key,
@@ -41,15 +42,32 @@ export async function sealVault(
 }
 
 /**
- * Opens a vault; the caller wipes what it gets.
- * @throws KysoError integrity — the secret is wrong (there is no stored hash to tell it otherwise)
+ * One guess at a vault: `count` is called when everything that can fail for another reason is done, and before anybody
+ * can learn whether the guess is right. It records the try, or throws to forbid it. The caller wipes what it gets:
+ * undefined when the secret is wrong (there is no stored hash to tell it otherwise).
+ * @throws KysoError tokenUnavailable — the token did not answer; then the try was not counted
  */
-export async function openVault(signer: Signer, vault: Vault, secret: Buffer): Promise<Buffer> {
+export async function openVault(
+  signer: Signer,
+  vault: Vault,
+  secret: Buffer,
+  count: () => Promise<void>,
+): Promise<Buffer | undefined> {
   const key = await vaultKey(signer, secret, vault);
   try {
-    return open(key, vault.sealedPrivate, additionalFacts(vault));
+    await count();
+    return openOrNothing(key, vault);
   } finally {
     wipe(key);
+  }
+}
+
+function openOrNothing(key: Buffer, vault: Vault): Buffer | undefined {
+  try {
+    return open(key, vault.sealedPrivate, additionalFacts(vault));
+  } catch (error) {
+    if (kindOf(error) === 'integrity') return undefined;
+    throw error;
   }
 }
 
@@ -60,10 +78,14 @@ async function vaultKey(
   { salt, kdf, pepper }: Pick<Vault, 'salt' | 'kdf' | 'pepper'>,
 ): Promise<Buffer> {
   const stretched = await argon2id(secret, salt, parseCost(kdf));
-  const peppered = await signer.token.hmac({ label: pepper, data: stretched });
-  const key = deriveKey(peppered, salt, 'kyso vault');
-  wipe(stretched, peppered);
-  return key;
+  try {
+    const peppered = await signer.token.hmac({ label: pepper, data: stretched });
+    const key = deriveKey(peppered, salt, 'kyso vault');
+    wipe(peppered);
+    return key;
+  } finally {
+    wipe(stretched);
+  }
 }
 
 function additionalFacts({ subscriber, publicKey, openedBy, kdf, pepper }: Facts) {

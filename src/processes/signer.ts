@@ -3,6 +3,7 @@ import { upkeep } from '../activation/upkeep.ts';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { pathsOf } from '../config.ts';
+import { pinCost } from '../crypto/argon2.ts';
 import { serveIpc } from '../ipc/server.ts';
 import { signerContract } from '../ipc/signer-contract.ts';
 import { signerDomain } from '../store/signer/tables.ts';
@@ -26,6 +27,7 @@ export async function startSignerProcess(boot: Boot) {
     clock: systemClock,
     instance: config.instance,
     sandboxDirectory,
+    pinCost,
   });
   const server = await serveIpc({
     path: paths.socket('signer'),

@@ -15,11 +15,11 @@ export type SealedTable<T extends PgTable> = {
   find(tx: Db, key: KeyOf<T>): Promise<RowOf<T> | undefined>;
   list(tx: Db, key: KeyOf<T>): Promise<RowOf<T>[]>;
   /**
-   * Locks the row until the transaction ends, by an UPDATE that raises its version, and returns it. `only` stands in
-   * that UPDATE's WHERE; no row is returned when it does not hold after waiting for whoever had the lock.
+   * Locks the row until the transaction ends, by an UPDATE that changes nothing, and returns it. `only` stands in that
+   * UPDATE's WHERE; no row is returned when it does not hold after waiting for whoever had the lock.
    */
   lock(tx: Db, key: KeyOf<T>, only?: SQL): Promise<RowOf<T> | undefined>;
-  /** Writes a row that `lock` returned, with some fields changed. */
+  /** Writes a row that `lock` returned, with some fields changed and its version raised. */
   replace(tx: Db, row: RowOf<T>, changes: Partial<T['$inferSelect']>): Promise<RowOf<T>>;
 };
 
@@ -62,13 +62,11 @@ export function sealedTable<T extends SealedPgTable>(name: string, table: T, mac
       return (await select(tx.db, key)).map(checked);
     },
     async lock(tx, key, only) {
-      const [row] = await update(tx.db, { version: sql`${table.version} + 1` }, and(matches(key), only));
-      if (!row) return undefined;
-      mac.check(name, { ...row, version: row.version - 1 });
-      return row;
+      const [row] = await update(tx.db, { version: sql`${table.version}` }, and(matches(key), only));
+      return row && checked(row);
     },
     async replace(tx, row, changes) {
-      const sealed = mac.seal(name, { ...row, ...changes });
+      const sealed = mac.seal(name, { ...row, ...changes, version: row.version + 1 });
       const written = await update(tx.db, sealed, and(eq(table.mac, row.mac), eq(table.version, row.version)));
       if (written.length !== 1) throw new Error(`${name}: replaced a row that was not locked`);
       return sealed;

@@ -22,7 +22,7 @@ export async function takeFromAuthorization(tx: SignerTx, want: SpendConditions)
   const { authorizations: a } = tx.t;
   const [row] = await tx.db
     .update(a)
-    .set({ remaining: sql`${a.remaining} - ${want.count}`, version: sql`${a.version} + 1` })
+    .set({ remaining: sql`${a.remaining} - ${want.count}` })
     .where(
       and(
         eq(a.id, want.id),

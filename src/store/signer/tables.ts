@@ -19,4 +19,5 @@ export type Factors = typeof postgresql.factors.$inferSelect;
 export type Key = typeof postgresql.keys.$inferSelect;
 export type Credential = typeof postgresql.credentials.$inferSelect;
 export type Authorization = typeof postgresql.authorizations.$inferSelect;
+export type AuthorizedHash = typeof postgresql.authorizedHashes.$inferSelect;
 export type Signing = typeof postgresql.signings.$inferSelect;
