@@ -6,18 +6,20 @@ const period = 30;
 
 /**
  * Plays the holder's authenticator app. The server takes the codes of the step before, this one and the next, each once;
- * this gives the oldest that it has not given yet, so that the current code stays free for others, and waits when all
- * three are used.
+ * this gives the oldest that it has not given yet, so that the current code stays free for others, and waits only when
+ * all three are used. In the second half of a step the one before is left alone: it could end on the way.
  */
 export function authenticator(totpSecret: string, clock: Clock, lastUsed = 0) {
   let last = lastUsed;
+  const seconds = () => clock.now() / 1000;
+  const newest = () => Math.floor(seconds() / period) + 1;
   return {
     lastStep: () => last,
     async nextCode(onWait?: () => void): Promise<string> {
-      const current = () => Math.floor(clock.now() / 1000 / period);
-      const step = Math.max(last + 1, current() - 1);
-      if (step > current()) onWait?.();
-      while (step > current()) await delay(250);
+      const oldest = Math.floor((seconds() - period / 2) / period);
+      const step = Math.max(last + 1, oldest);
+      if (step > newest()) onWait?.();
+      while (step > newest()) await delay(250);
       last = step;
       return generateSync({ secret: totpSecret, period, epoch: step * period });
     },
