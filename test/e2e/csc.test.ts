@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, createHmac, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { pathsOf } from '../../src/config.ts';
 import { callRaw, startSandbox } from '../helpers/sandbox.ts';
+import { shortDirectory } from '../helpers/temp.ts';
 
 const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 const hashOf = (text: string, algorithm = 'sha256') => createHash(algorithm).update(text).digest('base64');
@@ -86,6 +88,18 @@ t.test('CSC v1 with real processes', async (t) => {
       OTP: { presence: 'true', type: 'offline', provider: 'totp' },
     });
     t.equal(body.key.algo[0], ecdsaWithSha256);
+  });
+
+  await t.test("the README's first integration runs as it stands", async (t) => {
+    const checkout = join(import.meta.dirname, '..', '..');
+    const readme = readFileSync(join(checkout, 'README.md'), 'utf8');
+    const block = /```sh\n(get\(\)[\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    const directory = shortDirectory(t);
+    symlinkSync(join(checkout, 'scripts'), join(directory, 'scripts'));
+    const env = { PATH: process.env.PATH, KYSO_DIR: sandbox.config.directory };
+    const run = spawnSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: directory, env, encoding: 'utf8' });
+    t.match(run.stdout, /Verified OK/, run.stderr);
+    t.equal(run.status, 0);
   });
 
   await t.test("S19: somebody else's credential looks like one that does not exist", async (t) => {
