@@ -7,8 +7,8 @@ import { defineMethod, invalid } from './method.ts';
 const specs = '1.0.4.0';
 
 const description: Texts = {
-  'en-US': 'Remote signing: keys are kept under hardware control, their holders approve each signature.',
-  'vi-VN': 'Ký số từ xa: khóa được bảo vệ bởi thiết bị phần cứng, chủ khóa chấp thuận từng lần ký.',
+  'en-US': 'Remote signing: keys stay with a cryptographic token, their holders approve each signature.',
+  'vi-VN': 'Ký số từ xa: khóa ký được giữ trong mô-đun mật mã, chủ khóa chấp thuận từng lần ký.',
 };
 
 /** CSC v1 §11.1 `info`: what this service is and can do. */
