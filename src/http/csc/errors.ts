@@ -114,7 +114,7 @@ export class Refusal extends Error {
 /** The error handler of the CSC API. What we do not know comes out as `server_error` and nothing else (S26). */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, error: code, text, headers } = answerOf(error);
-  if (status >= 500) logFault(request, error);
+  if (status >= 500 && !(error instanceof Refusal)) logFault(request, error);
   return reply
     .code(status)
     .headers(headers ?? {})
