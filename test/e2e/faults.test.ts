@@ -1,4 +1,5 @@
 import { createHash, randomBytes, verify, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -135,3 +136,20 @@ for (const victim of ['signer', 'worker', 'api'] as const) {
     await checkStore(t, sandbox, load);
   });
 }
+
+t.test('S72: SIGTERM under load loses nothing that was answered, and leaves no process', async (t) => {
+  const sandbox = await startSandbox(t);
+  const person = await sandbox.newPerson();
+  const load = await startLoad(sandbox, person);
+  await delay(500);
+  const below = descendants(sandbox.supervisor.pid!);
+  await sandbox.stop();
+  t.equal(sandbox.supervisor.exitCode, 0);
+  t.same(
+    below.filter(({ pid }) => existsSync(`/proc/${pid}/exe`)),
+    [],
+  );
+  await load.stop();
+  t.ok(load.answered.size > 0);
+  await checkStore(t, sandbox, load);
+});
