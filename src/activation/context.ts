@@ -8,6 +8,7 @@ import { appendLeaves } from '../store/log.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore, SignerTx } from '../store/signer/tables.ts';
 import type { FeedState } from './feed-state.ts';
+import type { Refusals } from './refusals.ts';
 import type { TrustedTime } from './time.ts';
 
 /** Labels of the token objects of "kyso-signer". KEK and pepper have versions; their labels are their ids (design §3). */
@@ -33,6 +34,8 @@ export type Signer = {
   /** Which of several signers on one store this is. */
   instance: string;
   attestationSpki: Buffer;
+  /** Refused requests that are not in the log yet. */
+  refusals: Refusals;
   /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */
   pinCost: Argon2Cost;
   /** Sandbox only: the directory into which activation halves are written for the sandbox's holder. */

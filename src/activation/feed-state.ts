@@ -11,7 +11,7 @@ export type FeedState = {
   applied(number: number): void;
   /** A heartbeat whose signature was checked: `number` is the newest order that exists, `at` ca's clock. */
   heard(beat: number, number: number, at: number): void;
-  /** Milliseconds since the last heartbeat that showed the feed complete; undefined before the first. */
+  /** Milliseconds since ca sent the last heartbeat that showed the feed complete; undefined before the first. */
   age(): number | undefined;
   isFresh(): boolean;
   /** @throws KysoError feedStale — no fresh heartbeat, or orders are missing: revocations might be among them */
@@ -42,7 +42,8 @@ export function feedState(clock: Clock, position: number): FeedState {
       if (beat <= lastBeat || Math.abs(clock.now() - at) > bound) return;
       lastBeat = beat;
       announced = number;
-      if (complete()) completeAt = clock.monotonic();
+      // Its age begins where ca said it, not where it arrived.
+      if (complete()) completeAt = clock.monotonic() - Math.max(0, clock.now() - at);
     },
     assertFresh() {
       const since = age();

@@ -6,7 +6,7 @@ import { type Attestation, FeedPayload, type Order, type SignedFeed } from '../i
 import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { attestationOf, prepareKey } from './keys.ts';
-import { readSetting, writeSetting } from './settings.ts';
+import { readSetting } from './settings.ts';
 import { prepareSubscriber } from './subscribers.ts';
 
 const payloadSchema = Compile(FeedPayload);
@@ -50,15 +50,26 @@ async function receiveOrder(signer: Signer, number: number, order: Order) {
   if (number > position + 1) throw new KysoError('requestInvalid', `order ${number} came after ${position}`);
   if (number === position + 1) {
     const prepared = await prepare(signer, order);
-    await signer.store.write(async (tx) => {
+    const first = await signer.store.write(async (tx) => {
+      if (!(await takePlace(signer, tx, number))) return false;
       await prepared.commit(tx);
-      await writeSetting(signer, tx, 'feedPosition', String(number));
+      return true;
     });
-    signer.feed.applied(number);
-    return { number, ...(prepared.attestation && { attestation: prepared.attestation }) };
+    if (first) {
+      signer.feed.applied(number);
+      return { number, ...(prepared.attestation && { attestation: prepared.attestation }) };
+    }
   }
   const attestation = order.kind === 'makeKey' ? await attestationOf(signer, order.credentialID) : undefined;
-  return { number: position, ...(attestation && { attestation }) };
+  return { number: await refreshPosition(signer), ...(attestation && { attestation }) };
+}
+
+/** Moves the feed to `number`, and holds its place until the commit. False when another signer was faster. */
+async function takePlace({ rows }: Signer, tx: SignerTx, number: number): Promise<boolean> {
+  const position = await rows.settings.lock(tx, { name: 'feedPosition' });
+  if (!position || Number(position.value) !== number - 1) return false;
+  await rows.settings.replace(tx, position, { value: String(number) });
+  return true;
 }
 
 async function prepare(signer: Signer, order: Order): Promise<Prepared> {

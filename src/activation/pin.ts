@@ -7,8 +7,18 @@ import { openVault } from './vault.ts';
 /** What people choose when they are told to choose: refused in any case, with any tail of digits. */
 const commonWords = [
   'password',
+  'passw0rd',
+  'p@ssword',
+  'p@ssw0rd',
   'matkhau',
   'qwerty',
+  'qwertyuiop',
+  'asdfgh',
+  'asdfghjkl',
+  'zxcvbnm',
+  '1q2w3e4r',
+  '1qaz2wsx',
+  'abcd',
   'abcdef',
   'iloveyou',
   'anhyeuem',
@@ -26,7 +36,7 @@ export const pinBytes = (pin: string) => Buffer.from(pin.normalize('NFC'));
  * The rules for a new PIN: 8–64 characters, not one that a stranger would try first, nothing about the holder (S46).
  * @throws KysoError pinRefused — the message says which rule
  */
-export function assertGoodPin(pin: string, holder: Pick<Subscriber, 'userId' | 'email' | 'phone'>): void {
+export function assertGoodPin(pin: string, holder: Pick<Subscriber, 'userId' | 'name' | 'email' | 'phone'>): void {
   const text = pin.normalize('NFC').toLowerCase();
   const length = [...text].length;
   const refuse = (why: string) => {
@@ -35,17 +45,28 @@ export function assertGoodPin(pin: string, holder: Pick<Subscriber, 'userId' | '
   if (length < 8 || length > 64) refuse('the PIN must have 8 to 64 characters');
   if (/\p{Cc}/u.test(text)) refuse('the PIN must not contain control characters');
   if (new Set(text).size < 4) refuse('the PIN must have at least 4 different characters');
-  if (isRun(text)) refuse('the PIN must not be a sequence');
+  if (isRun(text) || isPaddedRun(text)) refuse('the PIN must not be a sequence');
+  if (/^(.{1,4})\1+$/u.test(text)) refuse('the PIN must not repeat itself');
   if (commonWords.includes(text.replace(/[\d\W_]+$/, ''))) refuse('the PIN is one of the most used ones');
-  const personal = [
-    holder.userId,
-    holder.email,
-    holder.email.split('@')[0]!,
-    holder.phone.replace(/^\+84/, '0'),
-    holder.phone.slice(1),
-  ];
-  if (personal.some((value) => value.length >= 6 && text.includes(value.toLowerCase())))
+  // The phone without what may stand before it: 0901234567 and +84901234567 are one number.
+  const personal = [holder.userId, holder.name, holder.email.split('@')[0]!, holder.phone.replace(/^(\+84|0)/, '')];
+  const plain = unaccented(text);
+  if (personal.map(unaccented).some((value) => value.length >= 4 && plain.includes(value)))
     refuse('the PIN must not contain your name, e-mail or phone');
+}
+
+/** Only letters and digits, without case and accents: Nguyễn Thị Ánh and nguyen.thi.anh are one. */
+const unaccented = (text: string) =>
+  text
+    .toLowerCase()
+    .normalize('NFD')
+    .replaceAll('đ', 'd')
+    .replace(/[^\p{L}\p{N}]/gu, '');
+
+/** A sequence of digits with hardly anything around it: a1234567, 12345678! */
+function isPaddedRun(text: string): boolean {
+  const digits = text.replace(/\D/g, '');
+  return digits.length >= text.length - 3 && isRun(digits);
 }
 
 /** Digits or letters that only go up or only go down by one: 12345678, hgfedcba. */

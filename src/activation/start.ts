@@ -14,6 +14,7 @@ import { type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
 import { feedReceiver } from './feed.ts';
 import { feedState } from './feed-state.ts';
+import { counting } from './refusals.ts';
 import { readSetting, writeSetting } from './settings.ts';
 import { signHash, sweep } from './sign.ts';
 import { trustedTime } from './time.ts';
@@ -73,6 +74,7 @@ export async function startSigner(parts: Parts): Promise<{ signer: Signer; handl
     time: trustedTime(clock, Number(lastInstant ?? 0)),
     feed: feedState(clock, Number(position ?? 0)),
     attestationSpki: Buffer.from(attestationKey, 'base64'),
+    refusals: new Map(),
   };
   await sweep(signer);
   const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });
@@ -85,15 +87,20 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
     'activation.complete': (params) => completeActivation(signer, params),
     'credentials.list': (params) => listCredentials(signer, params),
     'credentials.info': (params) => describeCredential(signer, params),
-    'credentials.authorize': (params) => authorize(signer, params),
-    'signatures.signHash': (params) => signHash(signer, params),
+    'credentials.authorize': counting(signer.refusals, 'authorize', (params) => authorize(signer, params)),
+    'signatures.signHash': counting(signer.refusals, 'sign', (params) => signHash(signer, params)),
     'feed.position': async () => ({ number: signer.feed.position() }),
     'feed.push': receive,
     status: async () => {
       const age = signer.feed.age();
       const feed = signer.feed.isFresh();
       const token = signer.token.status().ready;
-      return { ready: token && feed, token, feed, ...(age !== undefined && { feedAge: Math.round(age) }) };
+      return {
+        ready: token && feed && signer.time.isTrusted(),
+        token,
+        feed,
+        ...(age !== undefined && { feedAge: Math.round(age) }),
+      };
     },
   };
 }

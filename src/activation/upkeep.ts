@@ -1,27 +1,43 @@
 import { sequenceLeaves } from '../store/log.ts';
 import { deleteAuthorizations, endedBefore } from '../store/signer/authorizations.ts';
-import type { Signer } from './context.ts';
-import { writeSetting } from './settings.ts';
+import type { SignerTx } from '../store/signer/tables.ts';
+import { record, type Signer } from './context.ts';
+import { recordRefusals } from './refusals.ts';
+import { raiseSetting } from './settings.ts';
 
 /** How long an ended authorization is remembered, so that a late client is told "SAD expired", in milliseconds. */
 const remembered = 10 * 60_000;
 
 /**
  * What has to happen by itself, called about once a second: the sealed DEK of an ended authorization is wiped, its rows
- * are forgotten later, the time is persisted, and on PostgreSQL new log leaves get their positions.
+ * are forgotten later, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One part
+ * that fails, such as a row that somebody tampered with, does not stop the others.
+ * @throws the first failure, when everything was tried
  */
 export async function upkeep(signer: Signer): Promise<void> {
   const now = signer.time.now();
-  const { rows, store } = signer;
+  const { store } = signer;
   const ended = await endedBefore(store.read, now, true);
   const forgotten = await endedBefore(store.read, now - remembered, false);
-  await store.write(async (tx) => {
-    for (const id of ended) {
-      const row = await rows.authorizations.lock(tx, { id });
-      if (row) await rows.authorizations.replace(tx, row, { sealedDek: null });
-    }
-    if (forgotten.length > 0) await deleteAuthorizations(tx, forgotten);
-    await writeSetting(signer, tx, 'lastInstant', String(now));
-  });
-  if (store.read.engine === 'postgresql') await sequenceLeaves(store);
+  const parts = await Promise.allSettled([
+    ...ended.map((id) => store.write((tx) => wipeDek(signer, tx, id))),
+    forgotten.length > 0 && store.write((tx) => deleteAuthorizations(tx, forgotten)),
+    store.write((tx) => raiseSetting(signer, tx, 'lastInstant', now)),
+    signer.time.reportStep((milliseconds) => store.write((tx) => recordStep(signer, tx, milliseconds))),
+    recordRefusals(signer),
+  ]);
+  if (store.read.engine === 'postgresql') {
+    let placed = 1;
+    while (placed > 0) placed = await sequenceLeaves(store);
+  }
+  for (const part of parts) if (part.status === 'rejected') throw part.reason;
+}
+
+async function wipeDek({ rows }: Signer, tx: SignerTx, id: string): Promise<void> {
+  const row = await rows.authorizations.lock(tx, { id });
+  if (row) await rows.authorizations.replace(tx, row, { sealedDek: null });
+}
+
+function recordStep(signer: Signer, tx: SignerTx, milliseconds: number): Promise<void> {
+  return record(signer, tx, { event: 'clock.stepped', actor: 'signer', result: 'refused', detail: { milliseconds } });
 }
