@@ -3,6 +3,7 @@
  * The last line is `N passed, N failed, N skipped`; the exit code is 0 only when tests ran and none failed.
  */
 import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -35,8 +36,8 @@ async function check(title: string, name: string, args: string[]): Promise<Count
 }
 
 /**
- * Runs the test files, all of them when none is named. The servers that tests start log on standard error: that is
- * shown only with a failure, after all results, since the files that run side by side share it.
+ * Runs the test files, all of them when none is named. Standard error is shared by the files that run side by side,
+ * and the servers that they start log there, so it is shown only after a failure, and without the logs' JSON lines.
  */
 async function runTap(files: string[]): Promise<Counts> {
   // Tests wait for tokens and processes more than they compute, but Argon2id and RSA keys take a whole core.
@@ -50,8 +51,15 @@ async function runTap(files: string[]): Promise<Counts> {
     console.log(`✗ tap ended with exit code ${exitCode} without naming a test that failed`);
     counts.failed = 1;
   }
-  if (counts.failed > 0 && errors.length > 0) console.log(`\nOn standard error:\n${Buffer.concat(errors)}`);
+  if (counts.failed > 0) showErrors(Buffer.concat(errors).toString());
   return counts;
+}
+
+function showErrors(text: string): void {
+  mkdirSync(resolve(root, 'var'), { recursive: true });
+  writeFileSync(resolve(root, 'var/test-errors.log'), text);
+  const lines = text.split('\n').filter((line) => !line.startsWith('{"'));
+  console.log(['\nOn standard error (with all logs: var/test-errors.log):', ...lines].join('\n'));
 }
 
 const files = process.argv.slice(2).map((file) => resolve(file));

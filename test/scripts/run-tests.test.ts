@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '../..');
 const tap = "import t from 'tap';\n\n";
 const passes = { 'test/passes.test.ts': `${tap}t.test('passes', async (t) => t.ok(true));\n` };
 const fails = { 'test/fails.test.ts': `${tap}t.test('fails', async (t) => t.equal(1, 2));\n` };
-const logs = { 'test/logs.test.ts': `${tap}console.error('a log line');\nt.pass();\n` };
+const logs = { 'test/logs.test.ts': `${tap}console.error('{"a log line":1}');\nt.pass();\n` };
 const skips = { 'test/skips.test.ts': `${tap}t.test('waits', { skip: 'no token' }, async () => {});\n` };
 const crashes = { 'test/crashes.test.ts': "throw new Error('on loading');\n" };
 
@@ -39,10 +39,17 @@ t.test('all suites are summed up in the last line', async (t) => {
 });
 
 t.test('a failing test, a file that does not load, and a type error are failures', async (t) => {
-  const run = runIn(t, { ...passes, ...fails, ...crashes, 'src/wrong.ts': "export const port: number = '1';\n" });
-  t.equal(run.last, '2 passed, 3 failed, 0 skipped', 'lint and one test passed');
+  const run = runIn(t, {
+    ...passes,
+    ...fails,
+    ...logs,
+    ...crashes,
+    'src/wrong.ts': "export const port: number = '1';\n",
+  });
+  t.equal(run.last, '3 passed, 3 failed, 0 skipped', 'lint and two tests passed');
   t.equal(run.exitCode, 1);
   t.ok(run.lines.includes('Error: on loading'), 'what the failing run wrote on standard error is shown');
+  t.notMatch(run.lines.join(), 'a log line', 'but no logs');
   t.match(run.lines.join('\n'), /✗ types \(tsc\)\n.*src\/wrong\.ts/);
 });
 
