@@ -51,7 +51,7 @@ async function runTap(files: string[]): Promise<Counts> {
     console.log(`✗ tap ended with exit code ${exitCode} without naming a test that failed`);
     counts.failed = 1;
   }
-  if (counts.failed > 0) showErrors(Buffer.concat(errors).toString());
+  if (counts.failed > 0 && errors.length > 0) showErrors(Buffer.concat(errors).toString());
   return counts;
 }
 
