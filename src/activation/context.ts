@@ -1,6 +1,7 @@
 import type { LeafFields } from '../audit/leaf.ts';
 import { makeLeaf } from '../audit/leaf.ts';
 import type { Clock } from '../base/clock.ts';
+import type { ErrorKind } from '../base/errors.ts';
 import type { Argon2Cost } from '../crypto/argon2.ts';
 import type { RowMac } from '../crypto/row-mac.ts';
 import type { Token } from '../hsm/pool.ts';
@@ -8,7 +9,6 @@ import { appendLeaves } from '../store/log.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore, SignerTx } from '../store/signer/tables.ts';
 import type { FeedState } from './feed-state.ts';
-import type { Refusals } from './refusals.ts';
 import type { TrustedTime } from './time.ts';
 
 /** Labels of the token objects of "kyso-signer". KEK and pepper have versions; their labels are their ids (design §3). */
@@ -19,6 +19,9 @@ export const tokenLabels = {
   seeds: 'kyso-totp-seeds',
   attestation: 'kyso-attestation',
 } as const;
+
+/** What was refused to whom, and how often since the log was last told; by event, subscriber and kind. */
+export type Refusals = Map<string, { event: string; subscriber: string; kind: ErrorKind; count: number }>;
 
 /** What every part of the signature activation module works with. One per signer process. */
 export type Signer = {

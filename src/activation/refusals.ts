@@ -1,10 +1,6 @@
-import { type ErrorKind, kindOf } from '../base/errors.ts';
+import { kindOf } from '../base/errors.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
-import { record, type Signer } from './context.ts';
-
-/** What was refused to whom, and how often since the log was last told. */
-type Tally = { event: string; subscriber: string; kind: ErrorKind; count: number };
-export type Refusals = Map<string, Tally>;
+import { type Refusals, record, type Signer } from './context.ts';
 
 /** More subscribers than this in one second are somebody's invention: they share one entry. */
 const mostEntries = 200;

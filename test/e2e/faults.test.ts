@@ -22,7 +22,7 @@ const victims = {
 type Load = { answered: Map<string, string>; documents: Map<string, Buffer>; stop(): Promise<void> };
 
 /** One SAD for 300 hashes, and requests of 1 to 4 of them until told to stop; each hash is asked for up to three times. */
-async function startLoad(sandbox: Sandbox, person: Person): Promise<Load> {
+async function startLoad(t: Test, sandbox: Sandbox, person: Person): Promise<Load> {
   const token = await person.login();
   const documents = new Map(
     Array.from({ length: 300 }, () => randomBytes(32)).map((document) => [hashOf(document), document]),
@@ -46,6 +46,9 @@ async function startLoad(sandbox: Sandbox, person: Person): Promise<Load> {
       if (answer?.status !== 200) await delay(20);
     }
   };
+  t.teardown(() => {
+    stopped = true;
+  });
   const loops = [0, 1, 2, 3].map((offset) => loop(offset * 71));
   return {
     answered,
@@ -97,12 +100,12 @@ for (const victim of ['signer', 'worker', 'api'] as const) {
   t.test(`kill -9 of ${victim} under load`, async (t) => {
     const sandbox = await startSandbox(t);
     const person = await sandbox.newPerson();
-    const load = await startLoad(sandbox, person);
+    const load = await startLoad(t, sandbox, person);
     await delay(300);
     for (let round = 0; round < 2; round += 1) {
-      const found = victims[victim](sandbox);
-      t.ok(found.length > 0, `there is a ${victim} to kill`);
-      process.kill(found[0]!.pid, 'SIGKILL');
+      const [found] = victims[victim](sandbox);
+      if (!found) throw new Error(`there is no ${victim} to kill`);
+      process.kill(found.pid, 'SIGKILL');
       await delay(50);
       await untilReady(sandbox.baseUrl, 5_000);
       t.pass('serving again within 5 s');
@@ -140,7 +143,7 @@ for (const victim of ['signer', 'worker', 'api'] as const) {
 t.test('S72: SIGTERM under load loses nothing that was answered, and leaves no process', async (t) => {
   const sandbox = await startSandbox(t);
   const person = await sandbox.newPerson();
-  const load = await startLoad(sandbox, person);
+  const load = await startLoad(t, sandbox, person);
   await delay(500);
   const below = descendants(sandbox.supervisor.pid!);
   await sandbox.stop();

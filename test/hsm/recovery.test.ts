@@ -99,9 +99,11 @@ t.test('S51: the token goes away and comes back, and the same pool signs again',
 t.test('S51: a token that goes away while nobody calls is noticed', async (t) => {
   const { token } = await open(t, { workers: 1 });
   const [present, away] = [join(softHsm.directory, 'tokens'), join(softHsm.directory, 'away')];
+  t.ok(token.status().ready);
   renameSync(present, away);
   t.teardown(() => renameSync(away, present));
   await until(() => !token.status().ready);
+  t.notOk(token.status().ready);
 });
 
 t.test('a wrong PIN is reported once and not tried again', async (t) => {
