@@ -6,6 +6,9 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 /** Containers inside each other. The deepest message that any of our APIs knows has four. */
 const maxDepth = 32;
 
+/** Values in one text, so that a body of nothing but commas costs little. The largest message has about a thousand. */
+const maxValues = 4096;
+
 const whitespace = /[ \t\n\r]*/y;
 const numberToken = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const plainCharacters = /[^"\\\u0000-\u001f]*/y;
@@ -23,13 +26,14 @@ const escapes: Record<string, string> = {
 
 /**
  * The one JSON reader (RFC 8259, S22). Stricter than JSON.parse: UTF-8 without BOM, no member name twice, no more
- * than 32 levels, no number beyond a double, no half of a surrogate pair. A member whose value is null is left out, so
- * that null means absent; inside an array null stays. The caller bounds the size.
+ * than 32 levels and 4,096 values, no number beyond a double, no half of a surrogate pair. A member whose value is
+ * null is left out, so that null means absent; inside an array null stays. The caller bounds the size in bytes.
  * @throws KysoError requestInvalid — anything else; the message gives the place, never the text
  */
 export function readJson(bytes: Uint8Array): Json {
   const text = decodeUtf8(bytes);
   let at = 0;
+  let values = 0;
 
   const refuse = (why: string) => new KysoError('requestInvalid', `JSON: ${why} at character ${at}`);
 
@@ -49,6 +53,8 @@ export function readJson(bytes: Uint8Array): Json {
   }
 
   function value(depth: number): Json {
+    values += 1;
+    if (values > maxValues) throw refuse('too many values');
     take(whitespace);
     if (text[at] === '"') return string();
     if (skip('{')) return object(depth + 1);

@@ -96,10 +96,12 @@ t.test('S22: refuses what JSON.parse lets through', async (t) => {
     ['a negative number that is not finite', '[-1e400]'],
     ['33 levels', '['.repeat(33) + ']'.repeat(33)],
     ['33 levels of objects', `${'{"a":'.repeat(32)}{}${'}'.repeat(32)}`],
+    ['4,097 values', `[${Array(4096).fill(0)}]`],
     ['a hundred thousand levels', '['.repeat(100_000)],
   ];
   for (const [what, text] of table) t.ok(refused(text), what);
   t.notOk(refused('['.repeat(32) + ']'.repeat(32)), '32 levels are read');
+  t.notOk(refused(`[${Array(4095).fill(0)}]`), '4,096 values are read');
 });
 
 t.test('null means absent in objects, and stays in arrays', async (t) => {
