@@ -109,7 +109,7 @@ t.test('without root and sudo the set-up names the apt command and stops', async
   const path = machine(join(folder, 'bin'), { id: 'echo 1000', 'apt-get': 'touch "$0.called"', openssl: '', make: '' });
   const refused = run({ PATH: path }, join(folder, 'scripts/setup'), ['demo']);
   t.equal(refused.status, 1);
-  const missing = 'nodejs npm g++ python3 softhsm2 poppler-utils libnss3-tools qpdf';
+  const missing = 'nodejs npm g++ python3 softhsm2 poppler-utils libnss3-tools qpdf curl';
   t.match(
     refused.stderr.replace(' ca-certificates', ''),
     `apt-get update && apt-get install --no-install-recommends ${missing}\n`,
@@ -148,7 +148,7 @@ function finished(folder: string) {
     join(folder, 'node_modules/.kyso-setup'),
     `${hash} v${process.versions.node.split('.')[0]} development\n`,
   );
-  const tools = ['softhsm2-util', 'pdfsig', 'certutil', 'openssl', 'qpdf', 'g++', 'make', 'python3'];
+  const tools = ['softhsm2-util', 'pdfsig', 'certutil', 'openssl', 'qpdf', 'curl', 'g++', 'make', 'python3'];
   const called = join(folder, 'called');
   const path = machine(join(folder, 'bin'), {
     ...Object.fromEntries(tools.map((name) => [name, ''])),
