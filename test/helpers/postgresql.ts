@@ -24,9 +24,11 @@ export async function startPostgresql(): Promise<Cluster> {
     stdio: 'pipe',
   });
   const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'max_connections=200'];
-  const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((s) => ['-c', s])], {
+  const command = [join(bin, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])];
+  // The shell waits for the end of its input, which comes with the end of this process, however that ends.
+  const server = spawn('sh', ['-c', '"$@" & read _; kill -INT $!; wait', 'sh', ...command], {
     ...options,
-    stdio: 'ignore',
+    stdio: ['pipe', 'ignore', 'ignore'],
   });
   const socketUrl = (database: string) => `postgresql://kyso@/${database}?host=${encodeURIComponent(directory)}`;
   await untilReady(socketUrl('postgres'));
@@ -43,7 +45,7 @@ export async function startPostgresql(): Promise<Cluster> {
     },
     async stop() {
       const ended = new Promise((resolve) => server.once('exit', resolve));
-      server.kill('SIGINT');
+      server.stdin.end();
       await ended;
       rmSync(directory, { recursive: true, force: true });
     },
