@@ -34,8 +34,7 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
   const base = { id: newId(), subscriber, keyVersion: 1, keyType, spki, kek: tokenLabels.kek, mechanism };
   const dek = randomBytes(32);
   const sealedBlob = seal(dek, wrapped, facts(base, 'blob'));
-  const sealedDek = await sealTo(vault.publicKey, dek, facts(base, 'dek'));
-  wipe(dek, wrapped);
+  const sealedDek = await sealTo(vault.publicKey, dek, facts(base, 'dek')).finally(() => wipe(dek, wrapped));
   const attestation = await attest(signer, {
     type: 'keyAttestation',
     credentialID,

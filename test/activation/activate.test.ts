@@ -159,7 +159,8 @@ t.test('activation', async (t) => {
       await t.rejects(person.activate({ halves: wrongHalves, otp: '000000' }), refused('activationInvalid'));
       await t.rejects(begin(world, person), refused('activationInvalid'));
       t.same((await rowsOf(world, person)).vault, vault, 'nothing was sealed anew');
-      t.equal((await rowsOf(world, person)).factors.pinFailures, 1);
+      const { pinFailures, activationFailures } = (await rowsOf(world, person)).factors;
+      t.same({ pinFailures, activationFailures }, { pinFailures: 1, activationFailures: 0 });
       await person.activate({ otp: '000000' });
       t.equal((await rowsOf(world, person)).factors.pinFailures, 0);
     },
@@ -198,6 +199,25 @@ t.test('activation', async (t) => {
       person.pin = done[0]!;
       const [hash] = randomHashes(1);
       t.equal((await person.signHash(await person.authorize([hash!]), [hash!])).length, 1);
+    },
+
+    'of two completions with a good code each, the one that commits first counts': async (t, stores) => {
+      const { world, person } = await setUp(t, stores);
+      await person.enrol();
+      const otp = await person.nextCode();
+      let calls = 0;
+      world.token.before = async () => {
+        calls += 1;
+        if (calls !== 3) return;
+        // The third call seals the vault under the PIN of the first completion: the second is faster.
+        world.token.before = () => {};
+        await person.activate({ otp: person.code(1) });
+      };
+      await t.rejects(person.activate({ otp, pin: 'another pin 26' }), refused('activationInvalid'));
+      t.equal(
+        (await person.authorize(randomHashes(1), { otp: await person.nextCode().then(person.nextCode) })).length,
+        43,
+      );
     },
 
     'a begin that overtakes a completion cannot change the seed of an active account': async (t, stores) => {

@@ -166,7 +166,10 @@ t.test("ca's status feed", async (t) => {
       const sad = await person.authorize([hash!]);
       const { credentialID } = person;
       const block = world.ca.order({ kind: 'block', credentialID, blocked: true, reason: 'test' });
+      const before = world.ca.heartbeat({ number: world.ca.newest() - 1 });
       await world.push(world.ca.heartbeat());
+      await refusesAsStale(t, world, person, sad, hash!);
+      await world.push(before);
       await refusesAsStale(t, world, person, sad, hash!);
       await world.push(block);
       await world.push(world.ca.heartbeat());

@@ -132,6 +132,17 @@ t.test('the authorization ledger', async (t) => {
       }
     },
 
+    'S9: a hash that was authorized twice signs twice, in one request or in two': async (t, stores) => {
+      const { person } = await setUp(t, stores);
+      const [hash] = randomHashes(1);
+      const both = await person.authorize([hash!, hash!]);
+      t.equal((await person.signHash(both, [hash!, hash!])).length, 2);
+      const each = await person.authorize([hash!, hash!]);
+      await person.signHash(each, [hash!]);
+      await person.signHash(each, [hash!]);
+      for (const sad of [both, each]) await t.rejects(person.signHash(sad, [hash!]), refused('sadInvalid'));
+    },
+
     'S9: a hash that was signed is not signed again while others are left': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       const [first, second] = randomHashes(2);

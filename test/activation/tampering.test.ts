@@ -107,6 +107,20 @@ t.test('a store that somebody else wrote to', async (t) => {
       await person.signHash(sad, [second!, third!]);
     },
 
+    'design §7: an authorization that is changed just before its UPDATE is not sealed anew': async (t, stores) => {
+      const { world, person } = await setUp(t, stores);
+      const [hash] = randomHashes(1);
+      const sad = await person.authorize([hash!]);
+      const { write } = world.store;
+      const { authorizations: a } = world.store.read.t;
+      world.store.write = async (work) => {
+        await write((tx) => tx.db.update(a).set({ remaining: 2, total: 2 }));
+        return write(work);
+      };
+      await t.rejects(person.signHash(sad, [hash!]), refused('integrity'));
+      t.same(world.token.signed, []);
+    },
+
     'design §7: a changed setting is noticed at the next start': async (t, stores) => {
       const { world } = await setUp(t, stores);
       await upkeep(world.signer);
