@@ -16,7 +16,7 @@ import { type SignerContract, signerContract } from '../../src/ipc/signer-contra
 import { lint, signLinted } from '../../src/pki/lint.ts';
 import { profiles } from '../../src/pki/profiles.ts';
 import { openStore, type StoreLocation } from '../../src/store/open-store.ts';
-import { type SignerStore, type SignerTx, signerDomain } from '../../src/store/signer/tables.ts';
+import { type SignerStore, signerDomain } from '../../src/store/signer/tables.ts';
 import { draftOf, teacher, testAuthority } from './authority.ts';
 import { makeSoftHsmToken } from './softhsm.ts';
 import type { Stores } from './stores.ts';
@@ -25,7 +25,7 @@ import { shortDirectory } from './temp.ts';
 export const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 export const ecdsaWithSha384 = '1.2.840.10045.4.3.3';
 
-/** The least that Argon2id takes, so that a guess costs a test nothing. */
+/** The least that Argon2id takes. */
 export const cheapPin = { memory: 8, passes: 1, lanes: 1 };
 
 const period = 30_000;
@@ -398,9 +398,4 @@ export const randomHashes = (count: number, length = 32) => Array.from({ length:
 export async function readLeaves(store: Pick<SignerStore, 'read'>): Promise<Record<string, unknown>[]> {
   const rows = await store.read.db.select().from(store.read.t.logLeaves);
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1)).map((row) => JSON.parse(row.leaf));
-}
-
-/** Writes to the store as somebody does who has the database but not the token: past every MAC. */
-export function tamper(world: { store: SignerStore }, work: (tx: SignerTx) => Promise<unknown>): Promise<unknown> {
-  return world.store.write(work);
 }
