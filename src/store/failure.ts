@@ -1,27 +1,39 @@
 import { KysoError } from '../base/errors.ts';
 
+const constraint = /^(SQLITE_CONSTRAINT|23)/;
+/** Codes that say that a statement or an argument of ours is wrong: they must be seen as faults, not tried again. */
+const mistake = /^(SQLITE_(ERROR|MISUSE|MISMATCH|RANGE|TOOBIG)|22|42|0A|ERR_)/;
+
 /**
  * What a failed query or commit means to the caller. A broken constraint is a mistake of ours or a lost race and comes
- * out as it is; everything else that a database says (busy, full, read-only, gone) means that nothing was recorded.
+ * out as the driver's error, as do other mistakes; everything else that a database says (busy, full, read-only, gone)
+ * means that nothing was recorded. drizzle's own error is left out: its message holds every parameter of the query (S26).
  */
 export function storeFailure(error: unknown): unknown {
-  const code = databaseCode(error);
-  if (error instanceof KysoError || code === undefined) return error;
-  const constraint = code.startsWith('SQLITE_CONSTRAINT') || /^23/.test(code);
-  return constraint ? error : new KysoError('unavailable', 'the store did not record the change', { cause: error });
+  const found = driverError(error);
+  if (error instanceof KysoError || found === undefined) return error;
+  if (constraint.test(found.code) || mistake.test(found.code)) return found.error;
+  return new KysoError('unavailable', 'the store did not record the change', { cause: found.error });
 }
 
 /** True when a query failed because a unique or other constraint said no. */
 export function isConflict(error: unknown): boolean {
-  const code = databaseCode(error);
-  return code !== undefined && (code.startsWith('SQLITE_CONSTRAINT') || /^23/.test(code));
+  return constraint.test(driverError(error)?.code ?? '');
 }
 
-/** The driver's code (SQLITE_…, SQLSTATE, or ECONN…), from under drizzle's wrapper; pg has none for a lost connection. */
-function databaseCode(error: unknown): string | undefined {
+type DriverError = { error: Error; code: string };
+
+/** The driver's error and code (SQLITE_…, SQLSTATE, or ECONN…), from under drizzle's; pg has no code for a lost connection. */
+function driverError(error: unknown): DriverError | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
-    if ('code' in current && typeof current.code === 'string') return current.code;
-    if (/connection|timeout exceeded/i.test(current.message) && !(current instanceof KysoError)) return 'CONNECTION';
+    if ('code' in current && typeof current.code === 'string') return { error: current, code: current.code };
+    if (isQueryError(current) || current instanceof KysoError) continue;
+    if (/connection|timeout exceeded/i.test(current.message)) return { error: current, code: 'CONNECTION' };
   }
   return undefined;
+}
+
+/** drizzle's wrapper. Its message is the text of the query, which says nothing about the connection. */
+function isQueryError(error: Error): boolean {
+  return 'query' in error && 'params' in error;
 }

@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { KysoError } from '../base/errors.ts';
+import { storeFailure } from './failure.ts';
 
 /**
  * One process per SQLite store (design §2): an open transaction on a file beside it says so, and ends with the process
@@ -13,6 +14,7 @@ export function lockFile(file: string): { close(): void } {
     return lock;
   } catch (cause) {
     lock.close();
+    if (!(cause instanceof Database.SqliteError && cause.code === 'SQLITE_BUSY')) throw storeFailure(cause);
     throw new KysoError('busy', `another process has ${file} open: is Kyso already running in this directory?`, {
       cause,
     });

@@ -40,14 +40,15 @@ export async function migratePostgresql(pool: Pool, directory: string, domain: s
     await client.query(`CREATE SCHEMA IF NOT EXISTS "${domain}"`);
     await client.query(createTable.replace('kyso_migrations', `"${domain}".kyso_migrations`));
     const table = `"${domain}".kyso_migrations`;
-    const { rows } = await client.query<Applied>(`SELECT name, hash FROM ${table} ORDER BY name`);
+    const { rows } = await client.query<Applied>(`SELECT name, hash FROM ${table} ORDER BY name COLLATE "C"`);
     for (const migration of pending(directory, rows)) {
       for (const statement of migration.statements) await client.query(statement);
       await client.query(`INSERT INTO ${table} VALUES ($1, $2, now())`, [migration.name, migration.hash]);
     }
     await client.query('COMMIT');
   } catch (error) {
-    await client.query('ROLLBACK');
+    // On a lost connection this fails, too; the first error is the one that says why.
+    await client.query('ROLLBACK').catch(() => {});
     throw error;
   } finally {
     client.release();

@@ -1,13 +1,19 @@
 import { createRequire } from 'node:module';
 import pg from 'pg';
+import { KysoError } from '../base/errors.ts';
 import { storeFailure } from './failure.ts';
 import type { Store, Tx } from './store.ts';
 
 const require = createRequire(import.meta.url);
 const { drizzle } = require('drizzle-orm/node-postgres') as typeof import('drizzle-orm/node-postgres');
 
-/** A pool with the settings of S65: every commit waits for the disk, and nothing waits for ever. */
+/**
+ * A pool with the settings of S65: every commit waits for the disk, and nothing waits for ever.
+ * @throws KysoError configuration — the URL has `options` of its own, which would take the place of these
+ */
 export function connectPostgresql(url: string, max = 10): pg.Pool {
+  if (/[?&]options=/i.test(url))
+    throw new KysoError('configuration', 'the URL of the PostgreSQL store must not set options');
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -15,8 +21,10 @@ export function connectPostgresql(url: string, max = 10): pg.Pool {
     options:
       '-c synchronous_commit=on -c statement_timeout=10s -c lock_timeout=10s -c idle_in_transaction_session_timeout=15s',
   });
-  // An idle connection that the server closes must not end the process; the next query opens a new one.
+  // A connection that the server closes must not end the process, be it idle or between two queries of a transaction:
+  // the next query fails, and the one after that gets a new connection.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 

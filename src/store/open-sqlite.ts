@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import Database from 'better-sqlite3';
+import { KysoError } from '../base/errors.ts';
 import { storeFailure } from './failure.ts';
 import type { Store, Tx, Verbs } from './store.ts';
 
@@ -12,13 +13,20 @@ const maxGroup = 64;
 /** A connection with the settings of design §7: WAL, every commit on disk before it is reported, deleted means wiped. */
 export function connectSqlite(file: string, options: { readonly?: boolean } = {}): Database.Database {
   const db = new Database(file, { timeout: 5_000, ...options });
-  db.pragma('foreign_keys = ON');
-  if (!options.readonly) {
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL');
-    db.pragma('secure_delete = ON');
+  try {
+    db.pragma('foreign_keys = ON');
+    if (!options.readonly) {
+      const journal = db.pragma('journal_mode = WAL', { simple: true });
+      if (journal !== 'wal')
+        throw new KysoError('configuration', `${file} cannot have a write-ahead log: put it on a local disk`);
+      db.pragma('synchronous = FULL');
+      db.pragma('secure_delete = ON');
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
   }
-  return db;
 }
 
 type Job = { run: () => Promise<void>; settle: (failure?: unknown) => void; error?: unknown };
@@ -32,6 +40,7 @@ export function openSqlite<T>(file: string, tables: unknown): Store<T> {
   const reader = connectSqlite(file, { readonly: true });
   const queue: Job[] = [];
   let draining: Promise<void> | undefined;
+  let closed = false;
 
   // The one cast of the store: SQLite's builders take the same calls and are awaitable, so the PostgreSQL text runs on them.
   const tx = (db: Database.Database): Tx<T> => ({
@@ -47,12 +56,19 @@ export function openSqlite<T>(file: string, tables: unknown): Store<T> {
       for (const job of group) await runInSavepoint(job);
       writer.exec('COMMIT');
     } catch (error) {
-      if (writer.inTransaction) writer.exec('ROLLBACK');
+      rollBack();
       const failure = storeFailure(error);
       for (const job of group) job.settle(failure);
       return;
     }
     for (const job of group) job.settle(job.error);
+  }
+
+  /** A rollback that fails must not end the queue: whoever comes next learns from BEGIN that the store is unusable. */
+  function rollBack(): void {
+    try {
+      if (writer.inTransaction) writer.exec('ROLLBACK');
+    } catch {}
   }
 
   async function runInSavepoint(job: Job): Promise<void> {
@@ -77,6 +93,7 @@ export function openSqlite<T>(file: string, tables: unknown): Store<T> {
     read: tx(reader),
     write: <R>(work: (tx: Tx<T>) => Promise<R>) =>
       new Promise<R>((resolve, reject) => {
+        if (closed) return reject(new KysoError('unavailable', 'the store is closed'));
         let value: R;
         queue.push({
           run: async () => {
@@ -88,6 +105,7 @@ export function openSqlite<T>(file: string, tables: unknown): Store<T> {
         draining ??= new Promise<void>((start) => setImmediate(start)).then(drain);
       }),
     async close() {
+      closed = true;
       await draining;
       reader.close();
       writer.close();

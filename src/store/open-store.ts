@@ -1,5 +1,6 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Database } from 'better-sqlite3';
 import { KysoError } from '../base/errors.ts';
 import { lockFile } from './lock-file.ts';
 import { migratePostgresql, migrateSqlite } from './migrate.ts';
@@ -43,15 +44,25 @@ export async function openStore<T>(domain: Domain<T>, location: StoreLocation): 
 }
 
 function prepareFile(file: string, directory: string): void {
-  const existed = existsSync(file);
-  const db = connectSqlite(file);
+  // Made here with its final mode, which SQLite gives to the write-ahead log, too.
+  closeSync(openSync(file, 'a', 0o600));
+  const db = openFile(file);
   try {
-    if (!existed) chmodSync(file, 0o600);
     const health = db.pragma('quick_check', { simple: true });
     if (health !== 'ok')
       throw new KysoError('configuration', `the store ${file} is damaged (${health}): restore it from a backup`);
     migrateSqlite(db, directory);
   } finally {
     db.close();
+  }
+}
+
+function openFile(file: string): Database {
+  try {
+    return connectSqlite(file);
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && /^SQLITE_(NOTADB|CORRUPT)/.test(String(cause.code))))
+      throw cause;
+    throw new KysoError('configuration', `the store ${file} is damaged: restore it from a backup`, { cause });
   }
 }

@@ -1,10 +1,14 @@
+import pg from 'pg';
 import t from 'tap';
 import { makeLeaf } from '../../src/audit/leaf.ts';
 import { KysoError } from '../../src/base/errors.ts';
 import { asc, eq } from '../../src/store/drizzle.ts';
 import { isConflict } from '../../src/store/failure.ts';
 import { appendLeaves, openLog, sequenceLeaves } from '../../src/store/log.ts';
+import { openStore } from '../../src/store/open-store.ts';
 import { signerDomain } from '../../src/store/signer/tables.ts';
+import { startPostgresql } from '../helpers/postgresql.ts';
+import { refused } from '../helpers/refused.ts';
 import { onBothEngines } from '../helpers/stores.ts';
 
 const leaf = (n: number) =>
@@ -41,7 +45,9 @@ t.test('one query text on both engines', async (t) => {
       ['fulfilled', 'rejected', 'fulfilled'],
       'one job of a shared commit fails alone',
     );
-    t.ok(isConflict((results[1] as PromiseRejectedResult).reason), 'and says that it was a conflict');
+    const { reason } = results[1] as PromiseRejectedResult;
+    t.ok(isConflict(reason), 'and says that it was a conflict');
+    t.notMatch(reason.message, /params|insert into/i, 'S26: without the query and what it would have written');
 
     await store.write((tx) => tx.db.insert(settings).values(row('counter', '0')));
     const increment = () =>
@@ -60,6 +66,39 @@ t.test('one query text on both engines', async (t) => {
     const [counter] = await store.read.db.select().from(settings).where(eq(settings.name, 'counter'));
     t.equal(counter!.value, '100', '100 parallel transactions that lock by an UPDATE lose nothing');
   });
+});
+
+t.test('S65: a PostgreSQL that went away says unavailable, and the next write finds it again', async (t) => {
+  const cluster = await startPostgresql();
+  t.teardown(() => cluster.stop());
+  const url = await cluster.url();
+  const store = await openStore(signerDomain, { engine: 'postgresql', url });
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  t.teardown(async () => {
+    await store.close();
+    await admin.end();
+  });
+  const put = (name: string) =>
+    store.write((tx) =>
+      tx.db.insert(tx.t.settings).values({ name, value: 'secret', version: 1, mac: Buffer.alloc(1) }),
+    );
+  const cut = store.write(async (tx) => {
+    await tx.db.select().from(tx.t.settings);
+    await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+    await tx.db.insert(tx.t.settings).values({ name: 'cut', value: 'secret', version: 1, mac: Buffer.alloc(1) });
+  });
+  const error = await cut.then(
+    () => undefined,
+    (reason: Error) => reason,
+  );
+  t.match(error, refused('unavailable'));
+  for (let shown: unknown = error; shown instanceof Error; shown = shown.cause) t.notMatch(shown.message, 'secret');
+  await put('after');
+  t.same(
+    (await store.read.db.select().from(store.read.t.settings)).map((row) => row.name),
+    ['after'],
+  );
 });
 
 t.test('S60: log positions are gap-free on both engines', async (t) => {

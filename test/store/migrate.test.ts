@@ -1,0 +1,60 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { migratePostgresql, migrateSqlite } from '../../src/store/migrate.ts';
+import { connectPostgresql } from '../../src/store/open-postgresql.ts';
+import { startPostgresql } from '../helpers/postgresql.ts';
+import { refused } from '../helpers/refused.ts';
+
+type Migrate = (directory: string) => Promise<void>;
+
+/** The rules of the runner, shown on the signer's own migrations and two small ones after them. */
+async function showRules(t: Test, engine: 'sqlite' | 'postgresql', migrate: Migrate): Promise<void> {
+  const directory = join(t.testdir(), engine);
+  mkdirSync(directory);
+  cpSync(join(import.meta.dirname, '../../migrations/signer', engine), directory, { recursive: true });
+  const first = readdirSync(directory).find((file) => file.endsWith('.sql'))!;
+  const add = (name: string, sql: string) => writeFileSync(join(directory, name), sql);
+  await migrate(directory);
+  await migrate(directory);
+  t.pass('a second run has nothing to do');
+
+  add('9001_broken.sql', 'CREATE TABLE good (a text);\n--> statement-breakpoint\nCREATE TABLE broken (');
+  await t.rejects(migrate(directory), 'a migration that fails');
+  add('9001_broken.sql', 'CREATE TABLE good (a text);');
+  await migrate(directory);
+  t.pass('left nothing behind, not even its first statement');
+
+  add('9000_late.sql', 'CREATE TABLE late (a text);');
+  await t.rejects(migrate(directory), refused('configuration'), 'one that sorts before those that were applied');
+  rmSync(join(directory, '9000_late.sql'));
+
+  const text = readFileSync(join(directory, first), 'utf8');
+  add(first, `${text}\n-- edited`);
+  await t.rejects(migrate(directory), refused('configuration'), 'one that was edited');
+  add(first, text);
+
+  rmSync(join(directory, '9001_broken.sql'));
+  await t.rejects(migrate(directory), refused('configuration'), 'an older Kyso on a newer store');
+}
+
+t.test('SQLite: migrations are applied once, whole, in order, unchanged', async (t) => {
+  const db = new Database(':memory:');
+  t.teardown(() => db.close());
+  await showRules(t, 'sqlite', async (directory) => migrateSqlite(db, directory));
+});
+
+t.test('PostgreSQL: the same, also for machines that start at once', async (t) => {
+  const cluster = await startPostgresql();
+  t.teardown(() => cluster.stop());
+  const url = await cluster.url();
+  const pools = [connectPostgresql(url, 1), connectPostgresql(url, 1)];
+  const migrations = join(import.meta.dirname, '../../migrations/signer/postgresql');
+  await Promise.all(pools.map((pool) => migratePostgresql(pool, migrations, 'signer')));
+  const other = new pg.Pool({ connectionString: await cluster.url(), max: 1 });
+  await showRules(t, 'postgresql', (directory) => migratePostgresql(other, directory, 'signer'));
+  await Promise.all([...pools, other].map((pool) => pool.end()));
+  t.throws(() => connectPostgresql(`${url}&options=-c%20synchronous_commit%3Doff`), refused('configuration'), 'S65');
+});
