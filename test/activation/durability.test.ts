@@ -1,7 +1,8 @@
+import type { Database } from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { upkeep } from '../../src/activation/upkeep.ts';
 import { KysoError } from '../../src/base/errors.ts';
-import { connectSqlite } from '../../src/store/open-sqlite.ts';
+import { connectPostgresql } from '../../src/store/open-postgresql.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import { newSigner, randomHashes, readLeaves, signerToken, type TestSigner } from '../helpers/signer.ts';
@@ -149,33 +150,33 @@ t.test('what is durable before what', async (t) => {
       await person.authorize([hash]);
     },
 
-    'S61: a database that itself refuses every log entry for a while: nothing is signed, and reads go on': async (
+    'S61: on a full disk nothing is signed and nothing spent, reads go on, and with room again it signs': async (
       t,
       stores,
     ) => {
-      const { world, person, hash, sad } = await setUp(t, stores);
-      const unlock = await lockOut(world);
-      await t.rejects(person.signHash(sad, [hash]), refused('unavailable'));
+      const { world, person } = await setUp(t, stores);
+      // So many that their entry does not fit into pages that are already there.
+      const hashes = randomHashes(300);
+      const sad = await person.authorize(hashes);
+      const makeRoom = await fillDisk(world);
+      await t.rejects(person.signHash(sad, hashes), refused('unavailable'));
       const { credentialIDs } = await world.call('credentials.list', { subscriber: person.subscriber });
       t.same(credentialIDs, [person.credentialID]);
       t.same(world.token.signed, []);
-      await unlock();
-      t.equal((await person.signHash(sad, [hash])).length, 1);
+      await makeRoom();
+      t.equal((await person.signHash(sad, hashes)).length, 300);
     },
   });
 });
 
-/** Keeps the signer from writing with the engine's own means; the answered function ends it. */
-async function lockOut({ location }: TestSigner): Promise<() => Promise<void>> {
+/** Leaves the signer's store no room for log entries, by the engine's own means; the answered function ends it. */
+async function fillDisk({ location, store }: TestSigner): Promise<() => Promise<void>> {
   if (location.engine === 'sqlite') {
-    const db = connectSqlite(location.file);
-    db.exec(`CREATE TRIGGER full BEFORE INSERT ON log_leaves BEGIN SELECT * FROM no_space; END`);
-    return async () => {
-      db.exec('DROP TRIGGER full');
-      db.close();
-    };
+    const writer = await store.write(async (tx) => (tx.db as unknown as { $client: Database }).$client);
+    const limit = (pages: number) => writer.pragma(`max_page_count = ${pages}`);
+    limit(writer.pragma('page_count', { simple: true }) as number);
+    return async () => void limit(1_000_000);
   }
-  const { connectPostgresql } = await import('../../src/store/open-postgresql.ts');
   const pool = connectPostgresql(location.url, 1);
   const text = `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$`;

@@ -6,16 +6,10 @@ import { createVerifier } from '../../src/crypto/verify.ts';
 import { eq } from '../../src/store/drizzle.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
-import {
-  ecdsaWithSha384,
-  newSigner,
-  randomHashes,
-  signerToken,
-  type TestPerson,
-  type TestSigner,
-} from '../helpers/signer.ts';
+import { newSigner, randomHashes, signerToken, type TestPerson, type TestSigner } from '../helpers/signer.ts';
 import type { Stores } from '../helpers/stores.ts';
 
+const ecdsaWithSha384 = '1.2.840.10045.4.3.3';
 const base64 = (hashes: Buffer[]) => hashes.map((hash) => hash.toString('base64'));
 
 async function authorizationOf({ store }: TestSigner, sad: string) {

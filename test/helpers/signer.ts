@@ -23,7 +23,6 @@ import type { Stores } from './stores.ts';
 import { shortDirectory } from './temp.ts';
 
 export const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
-export const ecdsaWithSha384 = '1.2.840.10045.4.3.3';
 
 /** The least that Argon2id takes. */
 export const cheapPin = { memory: 8, passes: 1, lanes: 1 };
