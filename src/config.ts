@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -16,7 +16,7 @@ const ConfigFile = Closed({
   name: Type.String({ minLength: 1, maxLength: 255 }),
   http: Closed({
     host: Type.String({ minLength: 1 }),
-    port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+    port: Type.Integer({ minimum: 1, maximum: 65_535 }),
     publicUrl: Type.Optional(Type.String({ pattern: '^https?://[^/]+(/.*[^/])?$' })),
     trustedProxies: Type.Array(Type.String()),
   }),
@@ -60,7 +60,21 @@ export function checkConfig(content: unknown, directory: string, name = 'the con
       `${name}: ${first?.instancePath || 'the whole'} ${first?.message ?? 'is not right'}`,
     );
   }
+  const wrong = content.http.trustedProxies.find((proxy) => !isNetwork(proxy));
+  if (wrong !== undefined)
+    throw new KysoError(
+      'configuration',
+      `${name}: ${wrong} in http.trustedProxies is neither an address nor a network`,
+    );
   return Object.freeze({ ...content, directory: resolve(directory) });
+}
+
+/** An IP address, or a network as address/bits. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 /** Where everything of an installation lies. Each process owns the directory of its name (mode 0700). */
@@ -87,5 +101,6 @@ export function pathsOf(config: Pick<Config, 'directory'>) {
 function runDirectory(directory: string): string {
   const own = join(directory, 'run');
   if (Buffer.byteLength(join(own, 'signer', 'socket')) <= 107) return own;
-  return join(tmpdir(), `kyso-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
+  // Not os.tmpdir(): all processes must find the same, whatever their TMPDIR.
+  return join('/tmp', `kyso-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
 }

@@ -65,7 +65,7 @@ export function publicUrl(config: Config): string {
 
 /** Plain HTTP only where nobody else can listen: on loopback, or behind a proxy that was named (design §8). */
 function assertSafeAddress({ http: { host, trustedProxies } }: Config): void {
-  const loopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
+  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
   if (loopback || trustedProxies.length > 0) return;
   throw new KysoError(
     'configuration',

@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { decodeBase64 } from '../base/base64.ts';
 import { KysoError } from '../base/errors.ts';
-import { type Config, readConfig } from '../config.ts';
+import { type Config, pathsOf, readConfig } from '../config.ts';
 import type { Link } from '../ipc/contract.ts';
-import type { ProcessName, Tier } from './users.ts';
+import { assertNotPlanted, type ProcessName, type Tier, tierAlone } from './users.ts';
 
 /** Who calls whom; each pair has a key of its own, so api cannot speak to signer as ca. */
 export const linkNames = ['api-signer', 'ca-signer', 'operator-signer', 'api-ca', 'operator-ca'] as const;
@@ -36,12 +37,18 @@ export function requireLink(boot: Boot, link: LinkName): Uint8Array {
   return key;
 }
 
-/**
- * Waits for the supervisor's first message; a process that was started alone reads credential files instead (systemd's
- * LoadCredential=, or files mounted into a container): `link-NAME` (32 bytes, base64) and `token-pin`.
- */
+/** Waits for the supervisor's first message; a process that was started alone reads credential files instead. */
 export async function receiveBoot(name: ProcessName, directory: string | undefined): Promise<Boot> {
   if (process.connected) return new Promise((resolve) => process.once('message', (boot: Boot) => resolve(boot)));
+  return bootAlone(name, directory);
+}
+
+/**
+ * From CREDENTIALS_DIRECTORY (systemd's LoadCredential=, or files mounted into a container): `link-NAME` (32 bytes,
+ * base64) and `token-pin`. A line feed at their end does not count.
+ * @throws KysoError configuration — what it needs is missing or malformed
+ */
+export function bootAlone(name: ProcessName, directory: string | undefined): Boot {
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   if (!credentials || !directory) {
     throw new KysoError(
@@ -51,13 +58,19 @@ export async function receiveBoot(name: ProcessName, directory: string | undefin
   }
   const read = (file: string) => {
     const path = join(credentials, file);
-    return existsSync(path) ? readFileSync(path) : undefined;
+    return existsSync(path) ? readFileSync(path, 'latin1').replace(/\r?\n$/, '') : undefined;
   };
   const links: Boot['links'] = {};
   for (const link of linksOf(name)) {
-    const key = read(`link-${link}`);
-    if (key) links[link] = Buffer.from(key.toString('ascii'), 'base64');
+    const text = read(`link-${link}`);
+    if (text === undefined) continue;
+    const key = decodeBase64(text);
+    if (key?.length !== 32) throw new KysoError('configuration', `link-${link} is not 32 bytes in base64`);
+    links[link] = key;
   }
-  const tokenPin = read('token-pin');
-  return { config: readConfig(directory), tier: 'production', links, ...(tokenPin && { tokenPin }) };
+  const config = readConfig(directory);
+  if (name !== 'api') assertNotPlanted(dirname(dirname(pathsOf(config).socket(name))));
+  const boot = { config, tier: tierAlone(name, config.directory, config.store), links };
+  const tokenPin = name === 'api' ? undefined : read('token-pin');
+  return tokenPin ? { ...boot, tokenPin: Buffer.from(tokenPin, 'latin1') } : boot;
 }

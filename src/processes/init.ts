@@ -54,10 +54,11 @@ export async function initSandbox(directory: string, { port, store, onStep }: Sa
   const config = checkConfig(file, directory);
   const paths = pathsOf(config);
   if (existsSync(paths.initialised)) throw new KysoError('configuration', `${directory} is already initialised`);
-  for (const part of [paths.own('signer'), paths.own('ca'), paths.own('api'), paths.secrets, paths.enrolled]) {
-    rmSync(part, { recursive: true, force: true });
-  }
+  const parts = [paths.own('signer'), paths.own('ca'), paths.own('api'), paths.secrets, paths.enrolled];
+  const foreign = existsSync(paths.config) ? undefined : parts.find((part) => existsSync(part));
+  if (foreign) throw new KysoError('configuration', `${foreign} is not Kyso's: a sandbox needs a directory of its own`);
   mkdirSync(config.directory, { recursive: true, mode: 0o755 });
+  for (const part of parts) rmSync(part, { recursive: true, force: true });
   writeFileSync(paths.config, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o644 });
 
   onStep?.('token and store of the signer');
@@ -128,8 +129,8 @@ export async function enrolSigner(config: Config): Promise<void> {
   } finally {
     await token.stop();
     await store.close();
+    handOver(paths.own('signer'), 'signer', tier);
   }
-  handOver(paths.own('signer'), 'signer', tier);
   writeFileSync(paths.initialised, `${new Date(systemClock.now()).toISOString()}\n`);
 }
 
@@ -149,7 +150,11 @@ async function makeToken(config: Config, owner: 'signer' | 'ca', keys: ResidentK
 
 function newSecret(file: string): Buffer {
   const secret = Buffer.from(randomBytes(24).toString('base64url'));
-  writeFileSync(file, secret, { mode: 0o600, flag: 'wx', flush: true });
+  try {
+    writeFileSync(file, secret, { mode: 0o600, flag: 'wx', flush: true });
+  } catch (cause) {
+    throw new KysoError('configuration', `${file} cannot be made: was this step already done?`, { cause });
+  }
   return secret;
 }
 

@@ -6,9 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KysoError } from '../base/errors.ts';
 import { type Config, pathsOf } from '../config.ts';
 import { type Boot, linkKey, linksOf } from './boot.ts';
+import { forbidCoreDumps } from './core-dumps.ts';
 import { unfixable } from './lifecycle.ts';
 import { log } from './log.ts';
-import { group, type ProcessName, socketDirectory, type Tier, tierFor, users } from './users.ts';
+import { group, type ProcessName, sharedRole, socketDirectory, type Tier, tierFor, users } from './users.ts';
 
 const main = join(import.meta.dirname, '..', 'main.ts');
 /** Milliseconds before a process that ended is started again: the first time, and at most. */
@@ -31,9 +32,13 @@ export type Supervisor = {
 /**
  * Starts signer, ca and api, each under a user of its own where that is possible, and starts again what ends. Makes a
  * new key for each link at each boot, and gives a process only the keys of its own links.
+ * @throws KysoError configuration — a PIN cannot be read, or the sockets' directory is somebody else's
  */
 export function supervise(config: Config): Supervisor {
-  const { tier, why } = tierFor(config.directory);
+  forbidCoreDumps();
+  const own = tierFor(config.directory);
+  const why = own.why ?? sharedRole(config.store);
+  const tier: Tier = why ? 'development' : 'production';
   if (why) log('tier', { tier, why });
   const bootKey = randomBytes(32);
   const running = new Map<ProcessName, ChildProcess>();
@@ -45,11 +50,11 @@ export function supervise(config: Config): Supervisor {
   let failed: ProcessName | undefined;
 
   const paths = pathsOf(config);
-  for (const server of ['signer', 'ca'] as const) socketDirectory(dirname(paths.socket(server)), server, tier);
+  for (const server of ['signer', 'ca'] as const) socketDirectory(dirname(paths.socket(server)), server, own.tier);
 
-  function start(name: ProcessName, pause = firstPause): void {
+  function start(name: ProcessName, boot: Boot, pause = firstPause): void {
     const startedAt = performance.now();
-    const identity = tier === 'production' ? { uid: users[name], gid: group } : {};
+    const identity = own.tier === 'production' ? { uid: users[name], gid: group } : {};
     const child = spawn(process.execPath, [main, name], {
       ...identity,
       cwd: '/',
@@ -58,28 +63,38 @@ export function supervise(config: Config): Supervisor {
       serialization: 'advanced',
     });
     running.set(name, child);
-    child.on('error', (error) => log('process error', { name, error }));
+    child.on('error', (error) => {
+      log('process error', { name, error });
+      if (child.pid === undefined) onEnd(null, null);
+    });
     child.on('message', () => {
-      waiting.delete(name);
-      if (waiting.size > 0) return;
+      if (!waiting.delete(name) || waiting.size > 0) return;
       // Not before: a second supervisor in this directory must not take the operator's keys from the first.
       writeOperatorKeys();
       ready.resolve();
     });
-    child.send(bootOf(name));
-    child.once('exit', (code, signal) => {
-      running.delete(name);
+    child.send(boot);
+    child.once('exit', onEnd);
+
+    function onEnd(code: number | null, signal: string | null): void {
+      if (running.get(name) === child) running.delete(name);
       if (stopping) return;
       log('process ended', { name, code, signal });
       if (code === unfixable) void giveUp(name);
       else if (performance.now() - startedAt > 10_000) again(name, firstPause);
       else again(name, Math.min(pause * 2, longestPause));
-    });
+    }
   }
 
   async function again(name: ProcessName, pause: number): Promise<void> {
     await delay(pause);
-    if (!stopping) start(name, pause);
+    if (stopping) return;
+    try {
+      start(name, bootOf(name), pause);
+    } catch (error) {
+      log('start failed', { name, error });
+      await giveUp(name);
+    }
   }
 
   async function giveUp(name: ProcessName): Promise<void> {
@@ -91,7 +106,15 @@ export function supervise(config: Config): Supervisor {
   function bootOf(name: ProcessName): Boot {
     const links = Object.fromEntries(linksOf(name).map((link) => [link, linkKey(bootKey, link)]));
     if (name === 'api') return { config, tier, links };
-    return { config, tier, links, tokenPin: readFileSync(join(paths.secrets, `${name}.pin`)) };
+    return { config, tier, links, tokenPin: readPin(name) };
+  }
+
+  function readPin(name: ProcessName): Buffer {
+    try {
+      return readFileSync(join(paths.secrets, `${name}.pin`));
+    } catch (cause) {
+      throw new KysoError('configuration', `the PIN of ${name}'s token cannot be read in ${paths.secrets}`, { cause });
+    }
   }
 
   /** For the operator's own commands, who is root or the one user of this installation. */
@@ -125,7 +148,8 @@ export function supervise(config: Config): Supervisor {
   }
 
   ready.promise.catch(() => {});
-  for (const name of names) start(name);
+  const boots = names.map((name) => [name, bootOf(name)] as const);
+  for (const [name, boot] of boots) start(name, boot);
   return {
     tier,
     ready: ready.promise,

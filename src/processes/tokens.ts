@@ -25,6 +25,15 @@ export async function openToken(config: Config, owner: 'signer' | 'ca', pin: Uin
     );
   if (existsSync(refusals) && equalBytes(readFileSync(refusals), fingerprint)) throw why();
 
+  /** Must not throw: the token would go on trying. This process tries no more, and the supervisor does not start it again. */
+  const remember = () => {
+    try {
+      writeFileSync(refusals, fingerprint, { mode: 0o600, flush: true });
+    } catch (error) {
+      log('the refused PIN could not be recorded', { owner, error });
+    }
+  };
+
   let refused = false;
   const token = await startToken(
     {
@@ -37,7 +46,7 @@ export async function openToken(config: Config, owner: 'signer' | 'ca', pin: Uin
     {
       onPinRefused() {
         refused = true;
-        writeFileSync(refusals, fingerprint, { mode: 0o600, flush: true });
+        remember();
       },
       onTrouble: (error) => log('token', { owner, error }),
     },
@@ -46,7 +55,7 @@ export async function openToken(config: Config, owner: 'signer' | 'ca', pin: Uin
     await token.stop();
     throw why();
   }
-  rmSync(refusals, { force: true });
+  if (token.status().ready) rmSync(refusals, { force: true });
   return token;
 }
 
