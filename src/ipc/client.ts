@@ -92,12 +92,12 @@ export function connectIpc<C extends Contract>(options: ConnectOptions<C>): Peer
         if (!ready || !socket) return reject(new KysoError('unavailable', `no connection for ${method}`));
         lastId += 1;
         const id = lastId;
+        writeFrame(socket, { id, method, params });
         const timer = setTimeout(
           () => settle(id, new KysoError('unavailable', `${method} took too long`)),
           options.timeout ?? 60_000,
         );
         waiting.set(id, { method, resolve: resolve as (result: unknown) => void, reject, timer });
-        writeFrame(socket, { id, method, params });
       }),
   };
 }

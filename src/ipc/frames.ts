@@ -1,11 +1,16 @@
 import type { Socket } from 'node:net';
+import { KysoError } from '../base/errors.ts';
 
 /** The longest message: 1,000 signatures of 512 bytes in base64 with their wrapping, and room. */
 const maxFrame = 2 * 1024 * 1024;
 
-/** Writes one message: 4 bytes of length (big endian), then UTF-8 JSON. */
+/**
+ * Writes one message: 4 bytes of length (big endian), then UTF-8 JSON.
+ * @throws KysoError internal — it is longer than the other side takes; nothing was written, the connection is as it was
+ */
 export function writeFrame(socket: Socket, message: unknown): void {
   const body = Buffer.from(JSON.stringify(message));
+  if (body.length > maxFrame) throw new KysoError('internal', `a message of ${body.length} bytes is too long`);
   const head = Buffer.alloc(4);
   head.writeUInt32BE(body.length);
   socket.write(Buffer.concat([head, body]));
@@ -19,10 +24,10 @@ export function readFrames(socket: Socket, onMessage: (message: unknown) => void
   let body = false;
 
   socket.on('data', (chunk) => {
-    chunks.push(Buffer.from(chunk));
+    chunks.push(chunk as Buffer);
     size += chunk.length;
     while (size >= wanted && !socket.destroyed) {
-      const all = Buffer.concat(chunks);
+      const all = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       const part = all.subarray(0, wanted);
       chunks = [all.subarray(wanted)];
       size = all.length - wanted;

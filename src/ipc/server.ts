@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { Compile } from 'typebox/compile';
-import { KysoError, kindOf } from '../base/errors.ts';
+import { type ErrorKind, KysoError, kindOf } from '../base/errors.ts';
+import { storeFailure } from '../store/failure.ts';
 import type { Contract, Handlers, Link } from './contract.ts';
 import { readFrames, writeFrame } from './frames.ts';
 import { answer, type Hello, hello, newNonce, prove, proves } from './handshake.ts';
@@ -39,18 +41,20 @@ export async function serveIpc<C extends Contract>(options: ServeOptions<C>): Pr
   );
   const sockets = new Set<Socket>();
   const running = new Set<Promise<void>>();
+  let closing = false;
 
   async function run(socket: Socket, link: Link, message: Call): Promise<void> {
     const entry = methods.get(message.method);
     try {
+      if (closing) throw new KysoError('unavailable', `${message.method} came too late: the process is stopping`);
       if (!entry?.method.links.includes(link))
         throw new KysoError('requestInvalid', `link ${link} may not call ${message.method}`);
       if (!entry.params.Check(message.params)) throw new KysoError('requestInvalid', `malformed ${message.method}`);
       writeFrame(socket, { id: message.id, result: await entry.handle(message.params, link) });
-    } catch (error) {
+    } catch (thrown) {
+      const error = storeFailure(thrown);
       const kind = kindOf(error);
-      if (kind === 'internal' || kind === 'requestInvalid' || kind === 'integrity')
-        options.onError(error, message.method);
+      if (faults.includes(kind)) options.onError(error, message.method);
       const text = error instanceof KysoError ? error.message : 'internal';
       writeFrame(socket, { id: message.id, error: { kind, message: text } });
     }
@@ -68,16 +72,23 @@ export async function serveIpc<C extends Contract>(options: ServeOptions<C>): Pr
     });
   });
   await listen(server, options.path);
+  // For one connection too many (EMFILE) and the like, which must not end those that stand.
+  server.on('error', (error) => options.onError(error, 'listen'));
 
   return {
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
+      closing = true;
       await Promise.all(running);
-      for (const socket of sockets) socket.end();
+      // Does not wait for peers to hang up: one that is stopped never would.
+      for (const socket of sockets) socket.destroySoon();
       await closed;
     },
   };
 }
+
+/** What the operator must hear of: nothing that a caller can bring about by itself, save a breach of the contract. */
+const faults: ErrorKind[] = ['internal', 'requestInvalid', 'integrity', 'unavailable'];
 
 type Call = { id: number; method: string; params: unknown };
 
@@ -130,9 +141,7 @@ function acceptPeer<C extends Contract>(
 async function listen(server: Server, path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
   rmSync(path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
+  server.listen(path);
+  await once(server, 'listening');
   chmodSync(path, 0o660);
 }

@@ -38,3 +38,39 @@ t.test('S24: every non-canonical form is refused', async (t) => {
   }
   for (const text of ['AA', 'AAA', '-_-_', 'AAAAAA']) t.equal(decodeBase64(text), undefined, `base64 ${text}`);
 });
+
+/** RFC 4648 decoded bit by bit, without any decoder of the platform. */
+function byHand(text: string, alphabet: string): Buffer | undefined {
+  const values = [...text].map((character) => alphabet.indexOf(character));
+  if (text === '' || values.includes(-1) || values.length % 4 === 1) return undefined;
+  const bits = values.map((value) => value.toString(2).padStart(6, '0')).join('');
+  const whole = bits.length - (bits.length % 8);
+  if (bits.slice(whole).includes('1')) return undefined;
+  return Buffer.from(
+    bits
+      .slice(0, whole)
+      .match(/.{8}/g)!
+      .map((byte) => Number.parseInt(byte, 2)),
+  );
+}
+
+t.test('S24: on every short text both decoders agree with one written by hand', async (t) => {
+  const standard = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+  const symbols = ['A', 'B', 'Q', 'w', '/', '+', '_', '-', '=', ' ', '\n', 'é'];
+  const disagreements: string[] = [];
+  let accepted = 0;
+  const visit = (text: string) => {
+    const bare = text.replace(/={1,2}$/, '');
+    const rightPadding =
+      bare === text || (text.length % 4 === 0 && bare.length % 4 === 4 - (text.length - bare.length));
+    const full = text.length % 4 === 0 && rightPadding ? byHand(bare, standard) : undefined;
+    const digest = rightPadding ? byHand(bare.replaceAll('-', '+').replaceAll('_', '/'), standard) : undefined;
+    const same = (a: Buffer | undefined, b: Buffer | undefined) => (a && b ? a.equals(b) : a === b);
+    if (!same(decodeBase64(text), full) || !same(decodeDigest(text), digest)) disagreements.push(text);
+    if (digest) accepted += 1;
+    if (text.length < 5) for (const symbol of symbols) visit(text + symbol);
+  };
+  visit('');
+  t.same(disagreements.slice(0, 5), []);
+  t.ok(accepted > 1_000, `${accepted} of them are right`);
+});

@@ -7,7 +7,7 @@ import Type from 'typebox';
 import { KysoError } from '../../src/base/errors.ts';
 import { connectIpc } from '../../src/ipc/client.ts';
 import type { Link } from '../../src/ipc/contract.ts';
-import { Closed } from '../../src/ipc/fields.ts';
+import { Closed, Text } from '../../src/ipc/fields.ts';
 import { writeFrame } from '../../src/ipc/frames.ts';
 import { serveIpc } from '../../src/ipc/server.ts';
 import { refused } from '../helpers/refused.ts';
@@ -16,6 +16,12 @@ import { shortDirectory } from '../helpers/temp.ts';
 const contract = {
   double: { links: ['api'], params: Closed({ n: Type.Integer() }), result: Closed({ n: Type.Integer() }) },
   fail: { links: ['api'], params: Closed({}), result: Closed({}) },
+  long: {
+    links: ['api'],
+    params: Closed({ n: Type.Integer(), text: Text(4_000_000) }),
+    result: Closed({ text: Text(4_000_000) }),
+  },
+  slow: { links: ['api'], params: Closed({}), result: Closed({}) },
   order: { links: ['ca'], params: Closed({}), result: Closed({}) },
 } as const;
 
@@ -24,6 +30,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 const key = randomBytes(32);
+let slow = Promise.withResolvers<Record<string, never>>();
 
 function start(path: string, complaints: string[] = []) {
   return serveIpc({
@@ -36,6 +43,8 @@ function start(path: string, complaints: string[] = []) {
       fail: async () => {
         throw new KysoError('pinInvalid', 'wrong');
       },
+      long: async ({ n }) => ({ text: 'x'.repeat(n) }),
+      slow: () => slow.promise,
       order: async () => ({}),
     },
   });
@@ -89,6 +98,83 @@ t.test('S2: a peer gets only what its link may ask, in the form the contract say
     stranger.close();
   }
   t.ok(complaints.includes('handshake'), 'and is told to the log');
+});
+
+t.test('a message that is too long fails alone, one that is just long arrives', async (t) => {
+  const path = join(shortDirectory(t), 's');
+  const server = await start(path);
+  const client = peer(path);
+  t.teardown(async () => {
+    client.close();
+    await server.close();
+  });
+  await until(client.connected);
+  const others = Promise.all(Array.from({ length: 20 }, (_, n) => client.call('double', { n })));
+  await t.rejects(client.call('long', { n: 3_000_000, text: '' }), refused('internal'), 'an answer');
+  await t.rejects(client.call('long', { n: 1, text: 'x'.repeat(3_000_000) }), refused('internal'), 'a question');
+  await others;
+  t.ok(client.connected(), 'the connection and its other calls live');
+  const answers = await Promise.all([1, 2, 3].map((n) => client.call('long', { n: 700_000 + n, text: '' })));
+  t.same(
+    answers.map(({ text }) => text.length),
+    [700_001, 700_002, 700_003],
+    '1,000 signatures of 512 bytes, three times at once',
+  );
+});
+
+t.test('S72: close lets running calls end, takes no new ones, and waits for no peer', async (t) => {
+  slow = Promise.withResolvers();
+  const path = join(shortDirectory(t), 's');
+  const server = await start(path);
+  const client = peer(path);
+  const silent = connect({ path, allowHalfOpen: true });
+  t.teardown(() => {
+    client.close();
+    silent.destroy();
+  });
+  silent.on('error', () => {});
+  await until(client.connected);
+  const running = client.call('slow', {});
+  await client.call('double', { n: 1 });
+  const closed = server.close();
+  await t.rejects(client.call('double', { n: 1 }), refused('unavailable'));
+  slow.resolve({});
+  t.same(await running, {}, 'is answered before the end');
+  await closed;
+});
+
+t.test('a call under way when the connection is lost fails at once', async (t) => {
+  slow = Promise.withResolvers();
+  const path = join(shortDirectory(t), 's');
+  const server = await start(path);
+  const client = peer(path);
+  await until(client.connected);
+  const running = client.call('slow', {});
+  client.close();
+  await t.rejects(running, refused('unavailable'));
+  slow.resolve({});
+  await server.close();
+});
+
+t.test('a failed query is told by what it means, without its parameters', async (t) => {
+  slow = Promise.withResolvers();
+  const path = join(shortDirectory(t), 's');
+  const server = await start(path);
+  const client = peer(path);
+  t.teardown(async () => {
+    client.close();
+    await server.close();
+  });
+  await until(client.connected);
+  const lost = Object.assign(new Error('terminating connection'), { code: '57P01' });
+  const wrapped = Object.assign(new Error('Failed query: … params: secret', { cause: lost }), {
+    query: '',
+    params: [],
+  });
+  slow.promise.catch(() => {});
+  const running = client.call('slow', {});
+  slow.reject(wrapped);
+  await t.rejects(running, { ...refused('unavailable'), message: /^(?!.*secret)/ });
 });
 
 t.test('broken frames end the connection and nothing else', async (t) => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import t from 'tap';
@@ -55,6 +55,10 @@ t.test('a mistake of ours inside write comes out as it is', async (t) => {
   t.teardown(() => store.close());
   const wrongArgument = store.write(async () => Buffer.from(1 as never));
   await t.rejects(wrongArgument, { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(
+    store.write(async () => readFileSync('/nowhere')),
+    { code: 'ENOENT' },
+  );
   const writer = await writerOf(store);
   await t.rejects(
     store.write(async () => writer.exec('SELECT nothing')),
