@@ -20,6 +20,7 @@ const step = (text: string) => say(`• ${text}`);
 /**
  * `kyso demo`: makes a sandbox (or takes the one that is there), starts it, signs a PDF through the HTTP API as an
  * integrator would, has two outside tools verify it, and serves. With --once it stops then: 0 when valid, else 1.
+ * Stopped before the verification: 130. A process that could not be helped by a restart: 78.
  */
 export async function demo(args: string[], parts: { initSandbox: InitSandbox; supervise: Supervise }): Promise<number> {
   const options = { dir: { type: 'string' }, port: { type: 'string' }, once: { type: 'boolean' } } as const;
@@ -39,10 +40,9 @@ export async function demo(args: string[], parts: { initSandbox: InitSandbox; su
     const valid = await Promise.race([play(config, supervisor, file, pdf), stopped]);
     if (values.once || !valid) return valid ? 0 : 1;
     say('\nServing until Ctrl-C / Máy chủ đang chạy, dừng bằng Ctrl-C.');
-    await supervisor.ended;
-    return 0;
+    return (await supervisor.ended) === undefined ? 0 : 78;
   } catch (error) {
-    if (error instanceof KysoError && error.message === 'stopped') return 0;
+    if (error instanceof KysoError && error.message === 'stopped') return 130;
     throw error;
   } finally {
     await supervisor.stop();

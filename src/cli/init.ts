@@ -53,9 +53,18 @@ async function initialise(directory: string, values: SandboxValues, initSandbox:
   process.stdout.write(`The sandbox is in ${directory}.\n`);
 }
 
+function readSandboxFile(directory: string): unknown {
+  const file = join(directory, 'sandbox.json');
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new KysoError('configuration', `${file} cannot be read: kyso demo writes it`, { cause });
+  }
+}
+
 /** One value of sandbox.json, for shell scripts: `csc.v1`, `credentials.0.credentialID`. */
 function sandboxValue(directory: string, name: string): string {
-  let value: unknown = JSON.parse(readFileSync(join(directory, 'sandbox.json'), 'utf8'));
+  let value = readSandboxFile(directory);
   for (const part of name.split('.')) {
     value =
       typeof value === 'object' && value !== null && Object.hasOwn(value, part) ? value[part as never] : undefined;
