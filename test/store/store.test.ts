@@ -122,3 +122,36 @@ t.test('S60: log positions are gap-free on both engines', async (t) => {
     );
   });
 });
+
+t.test('S60: a leaf that commits late gets the next position, whatever its id, and leaves no gap', async (t) => {
+  const cluster = await startPostgresql();
+  t.teardown(() => cluster.stop());
+  const store = await openStore(signerDomain, { engine: 'postgresql', url: await cluster.url() });
+  t.teardown(() => store.close());
+  await store.write(openLog);
+  const written = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const late = store.write(async (tx) => {
+    await appendLeaves(tx, [leaf(0)]);
+    written.resolve();
+    await release.promise;
+  });
+  await written.promise;
+  await store.write((tx) => appendLeaves(tx, [leaf(1), leaf(2)]));
+  t.equal(await sequenceLeaves(store), 2, 'what is not committed is not placed');
+  release.resolve();
+  await late;
+  const placed = await Promise.all([sequenceLeaves(store), sequenceLeaves(store)]);
+  t.same(placed.sort(), [0, 1], 'then only one sequencer places it');
+  t.equal(await sequenceLeaves(store), 0);
+  const { logLeaves } = store.read.t;
+  const rows = await store.read.db.select().from(logLeaves).orderBy(asc(logLeaves.position));
+  t.same(
+    rows.map((row) => [row.position, JSON.parse(row.leaf).detail.n]),
+    [
+      [0, 1],
+      [1, 2],
+      [2, 0],
+    ],
+  );
+});
