@@ -8,7 +8,8 @@ import { KysoError } from '../../src/base/errors.ts';
 import { connectIpc } from '../../src/ipc/client.ts';
 import type { Link } from '../../src/ipc/contract.ts';
 import { Closed, Text } from '../../src/ipc/fields.ts';
-import { writeFrame } from '../../src/ipc/frames.ts';
+import { readFrames, writeFrame } from '../../src/ipc/frames.ts';
+import { newNonce, prove } from '../../src/ipc/handshake.ts';
 import { serveIpc } from '../../src/ipc/server.ts';
 import { refused } from '../helpers/refused.ts';
 import { shortDirectory } from '../helpers/temp.ts';
@@ -127,13 +128,20 @@ t.test('S72: close lets running calls end, takes no new ones, and waits for no p
   const path = join(shortDirectory(t), 's');
   const server = await start(path);
   const client = peer(path);
-  const silent = connect({ path, allowHalfOpen: true });
+  // A peer that has proved its key and then never hangs up.
+  const greeting = { link: 'api', nonce: newNonce() } as const;
+  const silent = connect({ path, allowHalfOpen: true }, () => writeFrame(silent, greeting));
+  let proved = false;
+  readFrames(silent, (message) => {
+    if ('ready' in (message as object)) proved = true;
+    else writeFrame(silent, { proof: prove(key, 'client', greeting, (message as { nonce: string }).nonce) });
+  });
   t.teardown(() => {
     client.close();
     silent.destroy();
   });
   silent.on('error', () => {});
-  await until(client.connected);
+  await until(() => client.connected() && proved);
   const running = client.call('slow', {});
   await client.call('double', { n: 1 });
   const closed = server.close();
