@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { createHash, createHmac, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { pathsOf } from '../../src/config.ts';
+import { accountStore } from '../../src/cli/sandbox.ts';
+import { type Config, pathsOf } from '../../src/config.ts';
 import { callRaw, startSandbox } from '../helpers/sandbox.ts';
 import { shortDirectory } from '../helpers/temp.ts';
 
@@ -96,8 +98,13 @@ t.test('CSC v1 with real processes', async (t) => {
     const block = /```sh\n(get\(\)[\s\S]*?)```/.exec(readme)?.[1] ?? '';
     const directory = shortDirectory(t);
     symlinkSync(join(checkout, 'scripts'), join(directory, 'scripts'));
+    await untilFreeCode(sandbox.config);
     const env = { PATH: process.env.PATH, KYSO_DIR: sandbox.config.directory };
-    const run = spawnSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: directory, env, encoding: 'utf8' });
+    const run = spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', block], {
+      cwd: directory,
+      env,
+      encoding: 'utf8',
+    });
     t.match(run.stdout, /Verified OK/, run.stderr);
     t.equal(run.status, 0);
   });
@@ -194,6 +201,12 @@ t.test('CSC v1 with real processes', async (t) => {
     }
   });
 });
+
+/** Until the code that the first subscriber's app shows is not the one with which the account was activated. */
+async function untilFreeCode(config: Config): Promise<void> {
+  const { lastStep = 0 } = accountStore(config).accounts.subscriber ?? {};
+  while (Math.floor(Date.now() / 30_000) <= lastStep) await delay(500);
+}
 
 function basic({ userID, password }: { userID: string; password: string }) {
   const credentials = Buffer.from(`${userID}:${password}`).toString('base64');
