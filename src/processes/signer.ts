@@ -41,6 +41,8 @@ export async function startSignerProcess(boot: Boot) {
     async stop() {
       await server.close();
       await timer.stop();
+      // What was refused since the last time goes into the log, and new leaves get their positions.
+      await upkeep(signer).catch((error: unknown) => log('upkeep failed', { error }));
       await token.stop();
       await store.close();
     },

@@ -156,3 +156,18 @@ t.test('S72: SIGTERM under load loses nothing that was answered, and leaves no p
   t.ok(load.answered.size > 0);
   await checkStore(t, sandbox, load);
 });
+
+t.test('S58: what was refused in the last moment before a stop is in the log', async (t) => {
+  const sandbox = await startSandbox(t);
+  const person = await sandbox.newPerson();
+  const token = await person.login();
+  const request = { credentialID: person.credentialIDs[0], SAD: 'x', hash: [hashOf('x')], signAlgo: ecdsaWithSha256 };
+  t.equal((await callRaw(`${sandbox.csc}/signatures/signHash`, token, request)).status, 400);
+  await sandbox.stop();
+  const file = join(sandbox.config.directory, 'signer', 'store.db');
+  const store = await openStore(signerDomain, { engine: 'sqlite', file });
+  const leaves = await store.read.db.select().from(store.read.t.logLeaves);
+  await store.close();
+  const refused = leaves.map((row) => JSON.parse(row.leaf)).filter(({ result }) => result === 'refused');
+  t.match(refused, [{ detail: { kind: 'sadInvalid', count: 1 } }]);
+});
