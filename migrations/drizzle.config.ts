@@ -1,6 +1,6 @@
 import { defineConfig } from 'drizzle-kit';
 
-// One folder per store and engine: DOMAIN=signer|ca|api ENGINE=sqlite|postgresql (scripts/migrations runs them all).
+// One folder per store and engine: DOMAIN=signer|ca|api|notify ENGINE=sqlite|postgresql (scripts/migrations runs them all).
 const { DOMAIN: domain, ENGINE: engine } = process.env;
 
 export default defineConfig({

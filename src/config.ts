@@ -11,7 +11,7 @@ const Closed = <P extends Record<string, Type.TSchema>>(properties: P) =>
 
 /** `kyso.json` in the directory of an installation. It holds no secrets: those come by descriptor or credential file. */
 const ConfigFile = Closed({
-  /** `sandbox`: made-up people on one machine; one person plays all roles, and the halves of activation go to a file. */
+  /** `sandbox`: made-up people on one machine; one person plays all roles, and a catcher takes all messages. */
   mode: Type.Union([Type.Literal('sandbox'), Type.Literal('service')]),
   name: Type.String({ minLength: 1, maxLength: 255 }),
   http: Closed({
@@ -19,11 +19,39 @@ const ConfigFile = Closed({
     port: Type.Integer({ minimum: 1, maximum: 65_535 }),
     publicUrl: Type.Optional(Type.String({ pattern: '^https?://[^/]+(/.*[^/])?$' })),
     trustedProxies: Type.Array(Type.String()),
+    /** PEM files, relative to the directory of kyso.json; the key is read by the supervisor, never by api itself. */
+    tls: Type.Optional(Closed({ certificate: Type.String({ minLength: 1 }), key: Type.String({ minLength: 1 }) })),
   }),
+  /** The ways out. A sandbox without this sends to its own catcher. Passwords come as secrets, never from here. */
+  notify: Type.Optional(
+    Closed({
+      smtp: Closed({
+        host: Type.String({ minLength: 1 }),
+        port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+        /** `tls`: from the first byte; `starttls`: required; `none`: only for a server on this machine. */
+        security: Type.Enum(['tls', 'starttls', 'none']),
+        user: Type.Optional(Type.String({ minLength: 1 })),
+        from: Type.String({ minLength: 3, maxLength: 254 }),
+      }),
+      sms: Type.Optional(
+        Closed({
+          url: Type.String({ pattern: '^https?://' }),
+          /** `ascii`: without diacritics, so that 160 characters fit one SMS instead of 70. */
+          text: Type.Enum(['ascii', 'unicode']),
+        }),
+      ),
+    }),
+  ),
   pkcs11: Closed({ module: Type.String({ minLength: 1 }), workers: Type.Integer({ minimum: 1, maximum: 64 }) }),
   store: Type.Union([
     Closed({ engine: Type.Literal('sqlite') }),
-    Closed({ engine: Type.Literal('postgresql'), signer: Type.String(), ca: Type.String(), api: Type.String() }),
+    Closed({
+      engine: Type.Literal('postgresql'),
+      signer: Type.String(),
+      ca: Type.String(),
+      api: Type.String(),
+      notify: Type.String(),
+    }),
   ]),
   /** Tells apart several signers on one store. */
   instance: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
@@ -90,10 +118,9 @@ export function pathsOf(config: Pick<Config, 'directory'>) {
     attestationKey: at('enrolled', 'signer-attestation.spki'),
     feedKey: at('enrolled', 'ca-feed.spki'),
     rootCertificate: at('enrolled', 'root.pem'),
-    activation: at('signer', 'activation'),
-    own: (process: 'api' | 'signer' | 'ca') => at(process),
+    own: (process: 'api' | 'signer' | 'ca' | 'notify' | 'catcher') => at(process),
     token: (process: 'signer' | 'ca') => at(process, 'token'),
-    socket: (process: 'signer' | 'ca') => join(runDirectory(config.directory), process, 'socket'),
+    socket: (process: 'signer' | 'ca' | 'notify' | 'api') => join(runDirectory(config.directory), process, 'socket'),
   };
 }
 
@@ -103,4 +130,23 @@ function runDirectory(directory: string): string {
   if (Buffer.byteLength(join(own, 'signer', 'socket')) <= 107) return own;
   // Not os.tmpdir(): all processes must find the same, whatever their TMPDIR.
   return join('/tmp', `kyso-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
+}
+
+/**
+ * The ways out: as configured, or in a sandbox its own catcher on ports beside the API's, so that sandboxes on different
+ * ports do not meet. Undefined where nothing was configured: then messages wait.
+ */
+export function waysOut(config: Config): ConfigFile['notify'] {
+  if (config.notify || config.mode !== 'sandbox') return config.notify;
+  const { smtp, http } = catcherPorts(config);
+  return {
+    smtp: { host: '127.0.0.1', port: smtp, security: 'none', from: 'kyso@sandbox.example.vn' },
+    sms: { url: `http://127.0.0.1:${http}/sms`, text: 'ascii' },
+  };
+}
+
+/** Where a sandbox's catcher listens: SMTP, and HTTP for the SMS gateway's part and for whoever reads the messages. */
+export function catcherPorts({ http }: Pick<Config, 'http'>): { smtp: number; http: number } {
+  const away = http.port + 2000 <= 65_535 ? 1000 : -1000;
+  return { http: http.port + away, smtp: http.port + 2 * away };
 }

@@ -9,7 +9,9 @@ async function run(command: string, args: string[]): Promise<number | undefined>
   switch (command) {
     case 'api':
     case 'signer':
-    case 'ca': {
+    case 'ca':
+    case 'notify':
+    case 'catcher': {
       const step = args[0] && !args[0].startsWith('-') ? args[0] : undefined;
       if (step)
         return (await import('./cli/init.ts')).init(command, step, args.slice(1), await import('./processes/init.ts'));

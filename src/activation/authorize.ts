@@ -16,6 +16,9 @@ import { claimCode } from './totp.ts';
 /** How long a SAD lives, in seconds (S8). */
 const lifetime = 300;
 
+/** How long extendTransaction can keep what was authorized alive, in seconds from authorize (design §4). */
+const transactionCap = 3600;
+
 type Request = Params<SignerContract, 'credentials.authorize'>;
 
 /** The name under which a SAD is kept: its SHA-256, never itself. */
@@ -69,6 +72,7 @@ async function mintSad(signer: Signer, request: Request, { credential, key, dek,
   const row = {
     ...{ id: authorizationId(sad), subscriber, client, grant, credential: credential.id },
     ...{ key: key.id, keyVersion: key.keyVersion, digest, total: digests.length, remaining: digests.length },
+    ...{ open: 0, origin: authorizationId(sad), capAt: createdAt + transactionCap * 1000 },
     ...{ createdAt, expiresAt: createdAt + lifetime * 1000, epoch: signer.epoch },
   };
   const sadKey = keyFromSad(sad, row.id);

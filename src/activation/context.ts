@@ -41,8 +41,12 @@ export type Signer = {
   refusals: Refusals;
   /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */
   pinCost: Argon2Cost;
-  /** Sandbox only: the directory into which activation halves are written for the sandbox's holder. */
-  sandboxDirectory: string | undefined;
+  /** Seals what waits to be told to somebody; comes out of the token at start. */
+  noticeKey: Buffer;
+  /** Tells the dispatch that there are new notices. */
+  wakeNotices: () => void;
+  /** How the way out to mail and SMS is. */
+  notifyState: () => 'ok' | 'delayed' | 'away';
 };
 
 /** Writes one log entry in the transaction of the change that it records (S59). */

@@ -1,17 +1,24 @@
 import { KysoError } from '../base/errors.ts';
+import type { KeyTypeName } from '../crypto/algorithms.ts';
+import type { Params, Result } from '../ipc/contract.ts';
+import type { SignerContract } from '../ipc/signer-contract.ts';
 import type { Credential, SignerTx } from '../store/signer/tables.ts';
 import type { Signer } from './context.ts';
 
 /** The ids of a subscriber's credentials that have a certificate, oldest first. */
 export async function listCredentials(
   signer: Signer,
-  { subscriber }: { subscriber: string },
-): Promise<{ credentialIDs: string[] }> {
+  { subscriber, after, limit }: Params<SignerContract, 'credentials.list'>,
+): Promise<Result<SignerContract, 'credentials.list'>> {
   const credentials = await signer.rows.credentials.list(signer.store.read, { subscriber });
   const usable = credentials
     .filter((credential) => credential.chain !== '[]')
     .sort((a, b) => a.createdAt - b.createdAt);
-  return { credentialIDs: usable.map((credential) => credential.id) };
+  const ids = usable.map((credential) => credential.id);
+  const start = after === undefined ? 0 : ids.indexOf(after) + 1;
+  if (after !== undefined && start === 0) throw new KysoError('pageTokenInvalid');
+  const credentialIDs = ids.slice(start, start + limit);
+  return { credentialIDs, more: ids.length > start + limit };
 }
 
 /** What credentials/info shows of one. @throws KysoError credentialUnknown — it does not exist, or is not theirs (S19) */
@@ -21,9 +28,12 @@ export async function describeCredential(
 ) {
   const credential = await ownCredential(signer, signer.store.read, subscriber, credentialID);
   const expired = credential.notAfter <= signer.time.now();
+  const keyType = credential.keyType as KeyTypeName;
   return {
     keyStatus: expired || credential.blocked ? ('disabled' as const) : ('enabled' as const),
-    keyType: credential.keyType as 'RSA-2048' | 'EC-P256',
+    keyType,
+    signAlgos: signer.token.signAlgos(keyType),
+    otp: credential.otp as 'totp' | 'email',
     certStatus: expired ? ('expired' as const) : credential.blocked ? ('suspended' as const) : ('valid' as const),
     chain: JSON.parse(credential.chain) as string[],
   };

@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize';
 import { sha256, wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
-import type { KeyTypeName } from '../crypto/algorithms.ts';
+import type { KeyTypeName, SignScheme } from '../crypto/algorithms.ts';
 import { openFrom, sealTo } from '../crypto/hpke.ts';
 import { open, seal } from '../crypto/seal.ts';
 import type { Attestation, AttestationPayload, Order } from '../ipc/feed.ts';
@@ -60,6 +60,7 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
       subscriber,
       key: base.id,
       keyType,
+      otp: order.otp,
       createdAt,
       ...noCertificate,
     });
@@ -101,13 +102,7 @@ export function openDek(privateKey: Buffer, key: Key): Promise<Buffer> {
 }
 
 /** Opens the blob and has the token sign with the key in it; every signature was verified when this resolves (S12). */
-export async function signWithKey(
-  signer: Signer,
-  key: Key,
-  dek: Buffer,
-  digest: Parameters<Signer['token']['sign']>[0]['digest'],
-  digests: Buffer[],
-) {
+export async function signWithKey(signer: Signer, key: Key, dek: Buffer, scheme: SignScheme, digests: Buffer[]) {
   const wrapped = open(dek, key.sealedBlob, facts(key, 'blob'));
   try {
     const { kek, mechanism, spki } = key;
@@ -117,7 +112,7 @@ export async function signWithKey(
       wrapped,
       mechanism,
       spki,
-      digest,
+      ...scheme,
       digests,
     });
   } finally {

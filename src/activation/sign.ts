@@ -43,7 +43,7 @@ async function useKey(signer: Signer, spent: SpentAuthorization, sad: string): P
   if (!key) throw new KysoError('integrity', 'the key of an authorization is gone');
   const dek = openWithSad(sad, spent.authorization);
   try {
-    return await signWithKey(signer, key, dek, spent.digest, [...spent.digests]);
+    return await signWithKey(signer, key, dek, spent.scheme, [...spent.digests]);
   } finally {
     wipe(dek);
   }

@@ -1,7 +1,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
-import { type DigestName, digests as digestTable, type KeyTypeName, resolveDigest } from '../crypto/algorithms.ts';
+import { digests as digestTable, type KeyTypeName, resolveScheme, type SignScheme } from '../crypto/algorithms.ts';
 import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { listHashes, markHashes, takeFromAuthorization } from '../store/signer/authorizations.ts';
@@ -20,7 +20,7 @@ declare const spent: unique symbol;
 export type SpentAuthorization = {
   readonly signing: string;
   readonly authorization: Authorization;
-  readonly digest: DigestName;
+  readonly scheme: SignScheme;
   readonly digests: readonly Buffer[];
   readonly request: string;
   readonly [spent]: true;
@@ -38,9 +38,9 @@ export async function spend(signer: Signer, request: Request): Promise<SpentAuth
   const id = authorizationId(request.sad);
   await explain(signer, id, request);
   const credential = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
-  const digest = resolveDigest(credential.keyType as KeyTypeName, request.signAlgo, request.hashAlgo);
+  const scheme = schemeOf(signer, credential.keyType as KeyTypeName, request);
   const digests = request.hashes.map((hash) => Buffer.from(hash, 'base64'));
-  if (digests.some((bytes) => bytes.length !== digestTable[digest].length)) throw new KysoError('digestLength');
+  if (digests.some((bytes) => bytes.length !== digestTable[scheme.digest].length)) throw new KysoError('digestLength');
 
   return signer.store.write(async (tx) => {
     const authorization = await take(signer, tx, id, request);
@@ -68,8 +68,16 @@ export async function spend(signer: Signer, request: Request): Promise<SpentAuth
       ...{ subscriber: authorization.subscriber, credential: authorization.credential, algorithm: request.signAlgo },
       hashes: digests.map((bytes) => bytes.toString('hex')),
     });
-    return { signing, authorization, digest, digests, request: request.request } as unknown as SpentAuthorization;
+    return { signing, authorization, scheme, digests, request: request.request } as unknown as SpentAuthorization;
   });
+}
+
+/** What the request's algorithm members mean for this key, as far as the token can do it. */
+function schemeOf(signer: Signer, keyType: KeyTypeName, request: Request): SignScheme {
+  const { signAlgo, hashAlgo, signAlgoParams } = request;
+  if (!signer.token.signAlgos(keyType).includes(signAlgo)) throw new KysoError('signAlgoInvalid');
+  const params = signAlgoParams === undefined ? undefined : Buffer.from(signAlgoParams, 'base64');
+  return resolveScheme(keyType, signAlgo, hashAlgo, params);
 }
 
 /** Says which of its conditions a spend would miss; the spend itself asks them all again, in its UPDATE. */

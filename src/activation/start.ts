@@ -3,23 +3,37 @@ import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { rowMac } from '../crypto/row-mac.ts';
 import type { Token } from '../hsm/pool.ts';
-import type { Handlers } from '../ipc/contract.ts';
+import type { Handlers, Peer } from '../ipc/contract.ts';
+import type { NotifyContract } from '../ipc/notify-contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { openLog } from '../store/log.ts';
 import { signerRows } from '../store/signer/rows.ts';
 import type { SignerStore } from '../store/signer/tables.ts';
+import { accountStatus, freeze, unfreeze } from './account.ts';
 import { beginActivation, completeActivation } from './activate.ts';
 import { authorize } from './authorize.ts';
+import { changePin } from './change-pin.ts';
+import { sendOTP } from './codes.ts';
 import { type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
+import { extendTransaction } from './extend.ts';
 import { feedReceiver } from './feed.ts';
 import { feedState } from './feed-state.ts';
+import { history } from './history.ts';
+import { dispatchNotices, type NoticeDispatch } from './notices.ts';
 import { counting } from './refusals.ts';
 import { readSetting, writeSetting } from './settings.ts';
 import { signHash, sweep } from './sign.ts';
 import { trustedTime } from './time.ts';
+import { attestMove, beginMove, cancelMove, confirmMove } from './totp-move.ts';
 
-type Parts = Pick<Signer, 'store' | 'token' | 'clock' | 'instance' | 'sandboxDirectory' | 'pinCost'>;
+type Parts = Pick<Signer, 'store' | 'token' | 'clock' | 'instance' | 'pinCost'> & {
+  notify: Peer<NotifyContract>;
+  /** Told what goes wrong outside a call. */
+  onError: (error: unknown) => void;
+};
+
+export type StartedSigner = { signer: Signer; handlers: Handlers<SignerContract>; notices: NoticeDispatch };
 
 /** The rows of the signer's store under the MAC key that its token makes. */
 async function openRows(store: SignerStore, token: Token) {
@@ -51,7 +65,7 @@ export async function enrolCa(store: SignerStore, token: Token, spki: Buffer): P
  * Opens the signature activation module on an initialised store and token, and sweeps what a former life left.
  * @throws KysoError configuration — not initialised, no ca enrolled, or this token does not belong to this store
  */
-export async function startSigner(parts: Parts): Promise<{ signer: Signer; handlers: Handlers<SignerContract> }> {
+export async function startSigner({ notify, onError, ...parts }: Parts): Promise<StartedSigner> {
   const { store, token, clock } = parts;
   const { mac, rows } = await openRows(store, token);
   const read = (name: Parameters<typeof readSetting>[2]) => readSetting(rows, store.read, name);
@@ -66,8 +80,13 @@ export async function startSigner(parts: Parts): Promise<{ signer: Signer; handl
     throw new KysoError('configuration', 'the signer is not initialised: run kyso signer init');
   if (!caFeedKey) throw new KysoError('configuration', 'no ca is enrolled: run kyso signer enrol');
 
+  const noticeKey = await token.hmac({ label: tokenLabels.seeds, data: Buffer.from('kyso notices') });
+  const notices = dispatchNotices({ store, noticeKey }, notify, onError);
   const signer: Signer = {
     ...parts,
+    noticeKey,
+    wakeNotices: notices.wake,
+    notifyState: notices.state,
     rows,
     mac,
     epoch,
@@ -78,16 +97,27 @@ export async function startSigner(parts: Parts): Promise<{ signer: Signer; handl
   };
   await sweep(signer);
   const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });
-  return { signer, handlers: signerHandlers(signer, feedReceiver(signer, caKey)) };
+  return { signer, handlers: signerHandlers(signer, feedReceiver(signer, caKey)), notices };
 }
 
 function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>): Handlers<SignerContract> {
   return {
     'activation.begin': (params) => beginActivation(signer, params),
     'activation.complete': (params) => completeActivation(signer, params),
+    'account.status': (params) => accountStatus(signer, params),
+    'account.changePin': counting(signer.refusals, 'pin.change', (params) => changePin(signer, params)),
+    'account.freeze': (params) => freeze(signer, params),
+    'account.unfreeze': counting(signer.refusals, 'unfreeze', (params) => unfreeze(signer, params)),
+    'account.history': (params) => history(signer, params),
+    'totpMove.attest': (params) => attestMove(signer, params),
+    'totpMove.begin': counting(signer.refusals, 'totpMove.begin', (params) => beginMove(signer, params)),
+    'totpMove.confirm': counting(signer.refusals, 'totpMove.confirm', (params) => confirmMove(signer, params)),
+    'totpMove.cancel': (params) => cancelMove(signer, params),
     'credentials.list': (params) => listCredentials(signer, params),
     'credentials.info': (params) => describeCredential(signer, params),
     'credentials.authorize': counting(signer.refusals, 'authorize', (params) => authorize(signer, params)),
+    'credentials.sendOTP': counting(signer.refusals, 'sendOTP', (params) => sendOTP(signer, params)),
+    'credentials.extendTransaction': counting(signer.refusals, 'extend', (params) => extendTransaction(signer, params)),
     'signatures.signHash': counting(signer.refusals, 'sign', (params) => signHash(signer, params)),
     'feed.position': async () => ({ number: signer.feed.position() }),
     'feed.push': receive,
@@ -100,6 +130,7 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
         token,
         feed,
         ...(age !== undefined && { feedAge: Math.round(age) }),
+        notify: signer.notifyState(),
       };
     },
   };

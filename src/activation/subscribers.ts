@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { sha256, wipe } from '../base/bytes.ts';
-import { KysoError } from '../base/errors.ts';
 import type { Order } from '../ipc/feed.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
+import { announce } from './notices.ts';
 import { newVault } from './vault.ts';
 
 export type Halves = { email: string; sms: string };
@@ -33,40 +31,31 @@ export function activationSecret(halves: Halves): Buffer {
 export const activationDigest = (secret: Buffer) => sha256('kyso activation', secret);
 
 /**
- * ca's order to take a person in: makes the vault and the activation data (130 bits by e-mail, 65 by SMS). Returns the
- * change to commit. Only the sandbox can carry the halves out so far: to a file that its holder reads.
+ * ca's order to take a person in: makes the vault and the activation data, and sends its halves on their two ways (130
+ * bits by official e-mail, 65 by SMS to the attested phone). Returns the change to commit.
  */
 export async function prepareSubscriber(
   signer: Signer,
   order: SubscriberOrder,
 ): Promise<(tx: SignerTx) => Promise<void>> {
   const { subscriber, userID, name, email, phone } = order;
-  if (!signer.sandboxDirectory)
-    throw new KysoError('configuration', 'outside the sandbox there is no way yet to send activation data');
   const halves: Halves = { email: newHalf(26), sms: newHalf(13) };
   const secret = activationSecret(halves);
   const vault = await newVault(signer, subscriber, secret, 'activation');
   const createdAt = signer.time.now();
   const activationExpiresAt = createdAt + activationDays * 24 * 3_600_000;
   wipe(secret);
-  writeHalves(signer.sandboxDirectory, subscriber, {
-    userID,
-    ...halves,
-    expiresAt: new Date(activationExpiresAt).toISOString(),
-  });
 
   return async (tx) => {
-    await signer.rows.subscribers.insert(tx, {
-      id: subscriber,
-      userId: userID,
-      name,
-      email,
-      phone,
-      status: 'created',
-      createdAt,
-    });
+    const person = { id: subscriber, userId: userID, name, email, phone, status: 'created', createdAt };
+    await signer.rows.subscribers.insert(tx, person);
     await signer.rows.vaults.insert(tx, vault);
     await signer.rows.factors.insert(tx, { subscriber, activationExpiresAt, ...noFailures });
+    const expiresAt = activationExpiresAt;
+    const byEmail = { template: 'activation.email', values: { userID, half: halves.email }, expiresAt } as const;
+    const bySms = { template: 'activation.sms', values: { userID, half: halves.sms }, expiresAt } as const;
+    await announce(signer, tx, person, byEmail);
+    await announce(signer, tx, person, { ...bySms, channels: ['sms'] });
     await record(signer, tx, { event: 'subscriber.created', actor: 'ca', result: 'done', subscriber });
   };
 }
@@ -81,11 +70,3 @@ const noFailures = {
   sealedTotp: null,
   lastStep: 0,
 };
-
-/** Before the commit: if the commit fails, the next try makes new halves and writes them over these. */
-function writeHalves(directory: string, subscriber: string, content: object): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const file = join(directory, `${subscriber}.json`);
-  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flush: true });
-  chmodSync(file, 0o600);
-}

@@ -27,10 +27,16 @@ export type LeafFields = {
 /** When and in which life of the store: epoch ms, monotonic ms of the process, epoch of the store (S63, S69). */
 export type LeafTime = { at: number; monotonic: number; epoch: string };
 
-export type Leaf = { id: string; leafHash: Buffer; leaf: string };
+/** `subscriber` stands beside the text so that people find their own history; the text alone is what counts. */
+export type Leaf = { id: string; leafHash: Buffer; leaf: string; subscriber: string | null };
 
 /** Makes the canonical text of a leaf and its RFC 6962 §2.1 hash, SHA-256(0x00 ‖ text). */
 export function makeLeaf(fields: LeafFields, time: LeafTime): Leaf {
   const leaf = canonicalize({ v: 1, ...fields, ...time }) as string;
-  return { id: newTimeOrderedId(time.at), leafHash: sha256(Uint8Array.of(0), leaf), leaf };
+  return {
+    id: newTimeOrderedId(time.at),
+    leafHash: sha256(Uint8Array.of(0), leaf),
+    leaf,
+    subscriber: fields.subscriber ?? null,
+  };
 }

@@ -7,6 +7,8 @@ export const errorKinds = [
   'accessTokenInvalid',
   'accessTokenExpired',
   'loginInvalid',
+  'refreshInvalid',
+  'tokenUnknown',
   'activationInvalid',
   'clientSuspended',
   // what is asked for
@@ -20,6 +22,8 @@ export const errorKinds = [
   'digestLength',
   'hashAlgoInvalid',
   'signAlgoInvalid',
+  'signAlgoParamsInvalid',
+  'pageTokenInvalid',
   // the factors
   'pinInvalid',
   'pinLocked',
@@ -27,6 +31,9 @@ export const errorKinds = [
   'passwordRefused',
   'otpInvalid',
   'otpLocked',
+  'otpNotOnline',
+  'tooManyRequests',
+  'moveNotAllowed',
   // the authorization
   'sadInvalid',
   'sadExpired',

@@ -64,6 +64,7 @@ async function enter(authority: Authority, tx: CaTx, line: SandboxLine): Promise
     credentialID: id,
     subscriber,
     keyType: line.keyType,
+    otp: line.otp,
     lineHash: hash.toString('base64'),
   });
   await record(authority, tx, {

@@ -46,7 +46,7 @@ type SandboxValues = { port?: string | undefined; postgresql?: string | undefine
 async function initialise(directory: string, values: SandboxValues, initSandbox: InitSandbox): Promise<void> {
   const url = values.postgresql;
   const store = url
-    ? ({ engine: 'postgresql', signer: url, ca: url, api: url } as const)
+    ? ({ engine: 'postgresql', signer: url, ca: url, api: url, notify: url } as const)
     : ({ engine: 'sqlite' } as const);
   const onStep = (what: string) => process.stdout.write(`• ${what}\n`);
   await initSandbox(directory, { port: readPort(values.port) ?? defaultPort, store, onStep });

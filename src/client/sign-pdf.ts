@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { digests, resolveDigest, signAlgos } from '../crypto/algorithms.ts';
+import { digests, resolveScheme, signAlgos } from '../crypto/algorithms.ts';
 import { signerKey } from '../pki/cms.ts';
 import type { CredentialInfo } from './csc-answers.ts';
 import type { CscClient } from './csc-client.ts';
@@ -101,5 +101,5 @@ function chooseAlgorithm({ key, authMode, cert }: CredentialInfo) {
   const { keyType } = signerKey(cert.certificates[0]);
   const implied = signAlgos.find((row) => row.oid === signAlgo)?.digest;
   const hashAlgo = implied ? undefined : digests['SHA-256'].oid;
-  return { signAlgo, hashAlgo, digest: resolveDigest(keyType, signAlgo, hashAlgo) };
+  return { signAlgo, hashAlgo, digest: resolveScheme(keyType, signAlgo, hashAlgo).digest };
 }

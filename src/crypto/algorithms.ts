@@ -20,19 +20,31 @@ export type DigestName = keyof typeof digests;
 
 /** A kind of signing key. `bits` is `key.len` of CSC; `curveOid` is `key.curve`; `signatureBytes` is what the token answers. */
 export type KeyType =
-  | { name: 'RSA-2048' | 'RSA-3072'; family: 'RSA'; bits: number; signatureBytes: number }
-  | { name: 'EC-P256'; family: 'EC'; bits: number; signatureBytes: number; curve: 'P-256'; curveOid: string };
+  | { name: 'RSA-2048' | 'RSA-3072' | 'RSA-4096'; family: 'RSA'; bits: number; signatureBytes: number }
+  | {
+      name: 'EC-P256' | 'EC-P384' | 'EC-P521';
+      family: 'EC';
+      bits: number;
+      signatureBytes: number;
+      curve: 'P-256' | 'P-384' | 'P-521';
+      curveOid: string;
+    };
 
 export const keyTypes = {
   'RSA-2048': { name: 'RSA-2048', family: 'RSA', bits: 2048, signatureBytes: 256 },
   'RSA-3072': { name: 'RSA-3072', family: 'RSA', bits: 3072, signatureBytes: 384 },
+  'RSA-4096': { name: 'RSA-4096', family: 'RSA', bits: 4096, signatureBytes: 512 },
   'EC-P256': {
-    name: 'EC-P256',
-    family: 'EC',
-    bits: 256,
-    signatureBytes: 64,
-    curve: 'P-256',
-    curveOid: '1.2.840.10045.3.1.7',
+    ...{ name: 'EC-P256', family: 'EC', bits: 256, signatureBytes: 64 },
+    ...{ curve: 'P-256', curveOid: '1.2.840.10045.3.1.7' },
+  },
+  'EC-P384': {
+    ...{ name: 'EC-P384', family: 'EC', bits: 384, signatureBytes: 96 },
+    ...{ curve: 'P-384', curveOid: '1.3.132.0.34' },
+  },
+  'EC-P521': {
+    ...{ name: 'EC-P521', family: 'EC', bits: 521, signatureBytes: 132 },
+    ...{ curve: 'P-521', curveOid: '1.3.132.0.35' },
   },
 } as const satisfies Record<string, KeyType>;
 
@@ -72,16 +84,22 @@ export function digestByLength(length: number): DigestName | undefined {
 
 export const digestNames = Object.keys(digests) as DigestName[];
 
+/** Parameters of RSASSA-PSS (RFC 8017 §8.1) besides the digest: MGF1's digest, and the salt's length in bytes. */
+export type PssParameters = { mgfDigest: DigestName; saltLength: number };
+
+/** How a digest becomes a signature: RSASSA-PKCS1-v1_5 or ECDSA, by the key's family; with `pss`, RSASSA-PSS. */
+export type SignScheme = { digest: DigestName; pss?: PssParameters };
+
 /**
  * Resolves `signAlgo` and `hashAlgo` of a request to one digest algorithm for a key of `keyType`. An implied hash
  * wins over `hashAlgo`, which is then ignored (CSC v1 §11.9).
  * @throws KysoError signAlgoInvalid — unknown OID, or one that this key cannot serve
  * @throws KysoError hashAlgoInvalid — no hash implied, and `hashAlgo` is missing or not accepted
  */
-export function resolveDigest(keyType: KeyTypeName, signAlgo: string, hashAlgo?: string): DigestName {
+export function resolveScheme(keyType: KeyTypeName, signAlgo: string, hashAlgo?: string, _params?: Buffer): SignScheme {
   const algo = signAlgos.find((row) => row.oid === signAlgo && row.family === keyTypes[keyType].family);
   if (!algo) throw new KysoError('signAlgoInvalid');
   const name = algo.digest ?? (hashAlgo === undefined ? undefined : digestByOid(hashAlgo));
   if (!name) throw new KysoError('hashAlgoInvalid');
-  return name;
+  return { digest: name };
 }

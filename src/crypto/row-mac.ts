@@ -34,10 +34,13 @@ export function rowMac(key: Uint8Array): RowMac {
   };
 }
 
-/** Table and fields in name order, each with its type, so that no two different rows have one text. */
+/**
+ * Table and fields in name order, each with its type, so that no two different rows have one text. A field that is
+ * null counts as absent: rows stay good when a migration adds a column that may be null.
+ */
 function canonical(table: string, row: object): string {
   const fields = Object.entries(row)
-    .filter(([name, value]) => name !== 'mac' && value !== undefined)
+    .filter(([name, value]) => name !== 'mac' && value !== undefined && value !== null)
     .map(([name, value]) => [name, Buffer.isBuffer(value) ? { hex: value.toString('hex') } : value])
     .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
   return JSON.stringify([table, fields]);

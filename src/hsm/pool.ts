@@ -1,5 +1,6 @@
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { type KeyTypeName, signAlgosOf } from '../crypto/algorithms.ts';
 import { createCrew } from './crew.ts';
 import type { OperationName, Operations, Task } from './protocol.ts';
 import { startWorker } from './worker-process.ts';
@@ -37,6 +38,8 @@ export type Token = {
   hmac: Call<'hmac'>;
   /** The public key of a signing key that stays in the token. */
   publicKey: Call<'publicKey'>;
+  /** The `signAlgo` OIDs that this token can serve with a key of this type, preferred first (`key.algo`). */
+  signAlgos(keyType: KeyTypeName): string[];
   /** `ready`: signatures can be made now. `workers`: how many workers can make them. */
   status(): { ready: boolean; workers: number };
   /** Ends all workers. Calls under way fail with tokenUnavailable. */
@@ -113,6 +116,7 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
     signResident: (request) => sliced('signResident', request),
     hmac: (request) => one('hmac', request),
     publicKey: (request) => one('publicKey', request),
+    signAlgos: signAlgosOf,
     status: () => ({ ready: signers.size() > 0, workers: signers.size() }),
     stop,
   };

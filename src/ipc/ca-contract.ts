@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Closed, Empty, Id, KeyTypeField, Text, UserId } from './fields.ts';
+import { Closed, Empty, Id, KeyTypeField, OtpField, Text, UserId } from './fields.ts';
 
 /**
  * A line of the sandbox, in place of an approved dossier line: who, and which certificate. Its RFC 8785 JSON is
@@ -11,6 +11,7 @@ export const SandboxLine = Closed({
   email: Text(254),
   phone: Text(16),
   keyType: KeyTypeField,
+  otp: OtpField,
   /** Distinguishes several credentials of one person. */
   serial: Type.Integer({ minimum: 1, maximum: 99 }),
   subject: Closed({

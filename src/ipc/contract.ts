@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox';
 
 /** Who calls: one name per direction between two processes. A link has its own key, so api cannot speak as ca. */
-export type Link = 'api' | 'ca' | 'operator';
+export type Link = 'api' | 'ca' | 'signer' | 'operator';
 
 /** One message of a contract: who may send it, and the schemas of its question and its answer. */
 export type Method = { links: readonly Link[]; params: TSchema; result: TSchema };

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Bytes, Closed, Id, Instant, KeyTypeField, Text, UserId } from './fields.ts';
+import { Bytes, Closed, Id, Instant, KeyTypeField, OtpField, Text, UserId } from './fields.ts';
 
 /**
  * What ca tells signer. Orders are durable, numbered without a gap from 1, and applied in that order; a heartbeat
@@ -21,6 +21,7 @@ export const Order = Type.Union([
     credentialID: Id,
     subscriber: Id,
     keyType: KeyTypeField,
+    otp: OtpField,
     lineHash: Bytes(44),
   }),
   /** The certificate chain (base64 DER, end entity first) that makes the credential usable from now on. */

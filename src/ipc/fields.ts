@@ -9,7 +9,9 @@ export const Oid = Type.String({ maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)+$' 
 export const Instant = Type.Integer({ minimum: 0 });
 export const Secret = Type.String({ minLength: 1, maxLength: 256 });
 export const Text = (maxLength: number) => Type.String({ maxLength });
-export const KeyTypeField = Type.Union([Type.Literal('RSA-2048'), Type.Literal('EC-P256')]);
+export const KeyTypeField = Type.Enum(['RSA-2048', 'RSA-3072', 'RSA-4096', 'EC-P256', 'EC-P384', 'EC-P521']);
+/** How the holder of a credential gets one-time codes: from an authenticator app, or by e-mail on request. */
+export const OtpField = Type.Enum(['totp', 'email']);
 export const Empty = Type.Object({}, { additionalProperties: false });
 
 /** A closed object: unknown members are refused on our own wires (design §8). */

@@ -9,7 +9,7 @@ import { Bytes, Closed } from './fields.ts';
  * proof}. Client: {proof}. Each proof is an HMAC over the role, the link and both nonces, so neither side can replay
  * the other's. After that the kernel keeps the connection to these two processes.
  */
-export const LinkField = Type.Union([Type.Literal('api'), Type.Literal('ca'), Type.Literal('operator')]);
+export const LinkField = Type.Enum(['api', 'ca', 'signer', 'operator']);
 const Hello = Closed({ link: LinkField, nonce: Bytes(44) });
 const Challenge = Closed({ nonce: Bytes(44), proof: Bytes(44) });
 const Answer = Closed({ proof: Bytes(44) });

@@ -1,6 +1,19 @@
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { Attestation, SignedFeed } from './feed.ts';
-import { Bytes, Closed, DigestBytes, Empty, Id, Instant, KeyTypeField, Oid, Secret, Text, UserId } from './fields.ts';
+import {
+  Bytes,
+  Closed,
+  DigestBytes,
+  Empty,
+  Id,
+  Instant,
+  KeyTypeField,
+  Oid,
+  OtpField,
+  Secret,
+  Text,
+  UserId,
+} from './fields.ts';
 
 /** Which login is asking. These fields can only narrow what a SAD allows; they never prove anything (design §4). */
 const Caller = { subscriber: Id, client: Text(128), grant: Id, request: Text(64) };
@@ -9,6 +22,19 @@ const Halves = Closed({ email: Text(64), sms: Text(64) });
 
 /** The most signatures of one authorization, and so of one signHash call (CSC `multisign`). */
 export const multisign = 1000;
+
+/** An entry of the log, as its subject sees it. `position` is its place in the log, once it has one. */
+const HistoryEntry = Closed({
+  at: Instant,
+  event: Text(64),
+  result: Type.Enum(['intended', 'done', 'refused', 'failed', 'unknown']),
+  position: Type.Optional(Instant),
+  credentialID: Type.Optional(Id),
+  client: Type.Optional(Text(128)),
+  signatures: Type.Optional(Type.Integer({ minimum: 0 })),
+  detail: Type.Optional(Text(200)),
+});
+export type HistoryEntry = Static<typeof HistoryEntry>;
 
 /** Messages that signer answers. */
 export const signerContract = {
@@ -22,10 +48,64 @@ export const signerContract = {
     params: Closed({ userID: UserId, halves: Halves, pin: Secret, otp: Text(16), request: Text(64) }),
     result: Closed({ subscriber: Id }),
   },
-  'credentials.list': {
+  /** How an account stands, for its holder. */
+  'account.status': {
     links: ['api'],
     params: Closed({ subscriber: Id }),
-    result: Closed({ credentialIDs: Type.Array(Id) }),
+    result: Closed({
+      userID: UserId,
+      name: Text(200),
+      status: Type.Enum(['created', 'active', 'frozen']),
+      pinLockedUntil: Instant,
+      otpLockedUntil: Instant,
+      totpMove: Type.Optional(Closed({ expiresAt: Instant, effectiveAt: Type.Optional(Instant) })),
+    }),
+  },
+  'account.changePin': {
+    links: ['api'],
+    params: Closed({ subscriber: Id, pin: Secret, newPin: Secret, request: Text(64) }),
+    result: Empty,
+  },
+  /** Signing off at once, by the holder; every SAD that was given before is void. */
+  'account.freeze': { links: ['api'], params: Closed({ subscriber: Id, request: Text(64) }), result: Empty },
+  'account.unfreeze': {
+    links: ['api'],
+    params: Closed({ subscriber: Id, pin: Secret, otp: Text(16), request: Text(64) }),
+    result: Empty,
+  },
+  /** What happened to the account and its keys, newest first. */
+  'account.history': {
+    links: ['api'],
+    params: Closed({
+      subscriber: Id,
+      before: Type.Optional(Text(64)),
+      limit: Type.Integer({ minimum: 1, maximum: 100 }),
+    }),
+    result: Closed({ entries: Type.Array(HistoryEntry), before: Type.Optional(Text(64)) }),
+  },
+  /** Whoever knows the person says that a new phone is theirs: the organisation; until the desk exists, an operator. */
+  'totpMove.attest': {
+    links: ['operator'],
+    params: Closed({ userID: UserId, attestedBy: Text(100) }),
+    result: Closed({ expiresAt: Instant }),
+  },
+  'totpMove.begin': {
+    links: ['api'],
+    params: Closed({ subscriber: Id, pin: Secret, request: Text(64) }),
+    result: Closed({ totpSecret: Text(64), otpauthUri: Text(512) }),
+  },
+  /** A code proves that the new app has the seed; it counts 24 hours later, unless somebody cancels before. */
+  'totpMove.confirm': {
+    links: ['api'],
+    params: Closed({ subscriber: Id, otp: Text(16), request: Text(64) }),
+    result: Closed({ effectiveAt: Instant }),
+  },
+  'totpMove.cancel': { links: ['api'], params: Closed({ subscriber: Id, request: Text(64) }), result: Empty },
+  'credentials.list': {
+    links: ['api'],
+    params: Closed({ subscriber: Id, after: Type.Optional(Id), limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
+    /** Oldest first; `more`: there are others behind the last one. */
+    result: Closed({ credentialIDs: Type.Array(Id), more: Type.Boolean() }),
   },
   'credentials.info': {
     links: ['api'],
@@ -33,6 +113,9 @@ export const signerContract = {
     result: Closed({
       keyStatus: Type.Union([Type.Literal('enabled'), Type.Literal('disabled')]),
       keyType: KeyTypeField,
+      /** The OIDs of `key.algo`: what key and token can do, preferred first. */
+      signAlgos: Type.Array(Oid),
+      otp: OtpField,
       certStatus: Type.Union([Type.Literal('valid'), Type.Literal('expired'), Type.Literal('suspended')]),
       chain: Type.Array(Bytes(16_384)),
     }),
@@ -44,8 +127,21 @@ export const signerContract = {
       credentialID: Id,
       numSignatures: Type.Integer({ minimum: 1, maximum: multisign }),
       hashes: Type.Array(DigestBytes, { minItems: 1, maxItems: multisign }),
+      /** Whether fewer hashes than signatures may be named, the rest by extendTransaction (design §4). */
+      openSlots: Type.Boolean(),
       pin: Secret,
       otp: Text(16),
+    }),
+    result: Closed({ sad: Text(64), expiresIn: Type.Integer({ minimum: 1 }) }),
+  },
+  'credentials.sendOTP': { links: ['api'], params: Closed({ ...Caller, credentialID: Id }), result: Empty },
+  'credentials.extendTransaction': {
+    links: ['api'],
+    params: Closed({
+      ...Caller,
+      credentialID: Id,
+      sad: Text(256),
+      hashes: Type.Array(DigestBytes, { maxItems: multisign }),
     }),
     result: Closed({ sad: Text(64), expiresIn: Type.Integer({ minimum: 1 }) }),
   },
@@ -58,6 +154,8 @@ export const signerContract = {
       hashes: Type.Array(DigestBytes, { minItems: 1, maxItems: multisign }),
       signAlgo: Oid,
       hashAlgo: Type.Optional(Oid),
+      /** RSASSA-PSS-params (RFC 8017 A.2.3), DER. */
+      signAlgoParams: Type.Optional(Bytes(512)),
     }),
     result: Closed({ signatures: Type.Array(Bytes(2048)) }),
   },
@@ -75,6 +173,8 @@ export const signerContract = {
       token: Type.Boolean(),
       feed: Type.Boolean(),
       feedAge: Type.Optional(Instant),
+      /** `delayed`: messages wait longer than they should, since a mail server or gateway is away. */
+      notify: Type.Enum(['ok', 'delayed', 'away']),
     }),
   },
 } as const;

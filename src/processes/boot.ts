@@ -8,11 +8,38 @@ import type { Link } from '../ipc/contract.ts';
 import { assertNotPlanted, type ProcessName, type Tier, tierAlone } from './users.ts';
 
 /** Who calls whom; each pair has a key of its own, so api cannot speak to signer as ca. */
-export const linkNames = ['api-signer', 'ca-signer', 'operator-signer', 'api-ca', 'operator-ca'] as const;
+export const linkNames = [
+  'api-signer',
+  'ca-signer',
+  'operator-signer',
+  'api-ca',
+  'operator-ca',
+  'signer-notify',
+  'operator-notify',
+  'operator-api',
+] as const;
 export type LinkName = (typeof linkNames)[number];
 
-/** What a process gets at its start, and never by argument or environment: who it may speak with, and its token's PIN. */
-export type Boot = { config: Config; tier: Tier; links: Partial<Record<LinkName, Uint8Array>>; tokenPin?: Uint8Array };
+/**
+ * Secrets that processes get at their start, and the files they come from: below `secrets/`, or with these names in
+ * CREDENTIALS_DIRECTORY. TLS keys may lie elsewhere, where the configuration says.
+ */
+export const secretFiles = {
+  signer: ['token-pin'],
+  ca: ['token-pin'],
+  notify: ['outbox-key', 'smtp-password', 'sms-token'],
+  catcher: ['catcher-key'],
+  api: ['tls-key'],
+} as const satisfies Record<ProcessName, readonly string[]>;
+export type SecretName = (typeof secretFiles)[ProcessName][number];
+
+/** What a process gets at its start, and never by argument or environment: who it may speak with, and its secrets. */
+export type Boot = {
+  config: Config;
+  tier: Tier;
+  links: Partial<Record<LinkName, Uint8Array>>;
+  secrets: Partial<Record<SecretName, Uint8Array>>;
+};
 
 /** The links that a process takes part in, as caller or as called. */
 export function linksOf(name: ProcessName): LinkName[] {
@@ -24,11 +51,18 @@ export function linkKey(bootKey: Uint8Array, link: LinkName): Uint8Array {
 }
 
 /** The keys with which callers of `server` prove themselves, by the name of the caller. */
-export function keysFor(server: 'signer' | 'ca', boot: Boot): Partial<Record<Link, Uint8Array>> {
+export function keysFor(server: 'signer' | 'ca' | 'notify' | 'api', boot: Boot): Partial<Record<Link, Uint8Array>> {
   const entries = Object.entries(boot.links).map(([link, key]) => [link.split('-'), key] as const);
   return Object.fromEntries(
     entries.filter(([[, called]]) => called === server).map(([[caller], key]) => [caller, key]),
   );
+}
+
+/** @throws KysoError configuration — it was not given */
+export function requireSecret(boot: Boot, name: SecretName): Buffer {
+  const secret = boot.secrets[name];
+  if (!secret) throw new KysoError('configuration', `the secret ${name} is missing`);
+  return Buffer.from(secret);
 }
 
 export function requireLink(boot: Boot, link: LinkName): Uint8Array {
@@ -45,7 +79,7 @@ export async function receiveBoot(name: ProcessName, directory: string | undefin
 
 /**
  * From CREDENTIALS_DIRECTORY (systemd's LoadCredential=, or files mounted into a container): `link-NAME` (32 bytes,
- * base64) and `token-pin`. A line feed at their end does not count.
+ * base64) and the secrets of `secretFiles`. A line feed at their end does not count.
  * @throws KysoError configuration — what it needs is missing or malformed
  */
 export function bootAlone(name: ProcessName, directory: string | undefined): Boot {
@@ -69,8 +103,11 @@ export function bootAlone(name: ProcessName, directory: string | undefined): Boo
     links[link] = key;
   }
   const config = readConfig(directory);
-  if (name !== 'api') assertNotPlanted(dirname(dirname(pathsOf(config).socket(name))));
-  const boot = { config, tier: tierAlone(name, config.directory, config.store), links };
-  const tokenPin = name === 'api' ? undefined : read('token-pin');
-  return tokenPin ? { ...boot, tokenPin: Buffer.from(tokenPin, 'latin1') } : boot;
+  if (name !== 'catcher') assertNotPlanted(dirname(dirname(pathsOf(config).socket(name))));
+  const secrets: Boot['secrets'] = {};
+  for (const secret of secretFiles[name]) {
+    const text = read(secret);
+    if (text !== undefined) secrets[secret] = Buffer.from(text, 'latin1');
+  }
+  return { config, tier: tierAlone(name, config.directory, config.store), links, secrets };
 }

@@ -1,5 +1,4 @@
 import { systemClock } from '../base/clock.ts';
-import { KysoError } from '../base/errors.ts';
 import { openAuthority } from '../ca/context.ts';
 import { startFeed } from '../ca/feed.ts';
 import { sandboxIssuer } from '../ca/sandbox.ts';
@@ -11,7 +10,7 @@ import { signerContract } from '../ipc/signer-contract.ts';
 import { certificatePem } from '../pki/pem.ts';
 import { caDomain } from '../store/ca/tables.ts';
 import { sequenceLeaves } from '../store/log.ts';
-import { type Boot, keysFor, requireLink } from './boot.ts';
+import { type Boot, keysFor, requireLink, requireSecret } from './boot.ts';
 import { every } from './every.ts';
 import { log } from './log.ts';
 import { openDomain } from './stores.ts';
@@ -20,11 +19,11 @@ import { openToken } from './tokens.ts';
 /** The certification authority, and the feed that tells signer what may sign. */
 export async function startCaProcess(boot: Boot) {
   const { config } = boot;
-  if (!boot.tokenPin) throw new KysoError('configuration', "the PIN of ca's token is missing");
+  const tokenPin = requireSecret(boot, 'token-pin');
   const paths = pathsOf(config);
   const onError = (error: unknown) => log('ca', { error });
   const store = await openDomain(config, caDomain);
-  const token = await openToken(config, 'ca', boot.tokenPin);
+  const token = await openToken(config, 'ca', tokenPin);
   const mode = config.mode === 'sandbox' ? 'sandbox' : 'production';
   const authority = await openAuthority({ store, token, clock: systemClock, mode });
   const signer = connectIpc({

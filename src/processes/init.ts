@@ -54,7 +54,8 @@ export async function initSandbox(directory: string, { port, store, onStep }: Sa
   const config = checkConfig(file, directory);
   const paths = pathsOf(config);
   if (existsSync(paths.initialised)) throw new KysoError('configuration', `${directory} is already initialised`);
-  const parts = [paths.own('signer'), paths.own('ca'), paths.own('api'), paths.secrets, paths.enrolled];
+  const owned = (['signer', 'ca', 'api', 'notify', 'catcher'] as const).map((name) => paths.own(name));
+  const parts = [...owned, paths.secrets, paths.enrolled];
   const foreign = existsSync(paths.config) ? undefined : parts.find((part) => existsSync(part));
   if (foreign) throw new KysoError('configuration', `${foreign} is not Kyso's: a sandbox needs a directory of its own`);
   mkdirSync(config.directory, { recursive: true, mode: 0o755 });
@@ -66,6 +67,8 @@ export async function initSandbox(directory: string, { port, store, onStep }: Sa
   onStep?.('token of the certification authority, root and issuing certificates');
   await initCa(config);
   await enrolSigner(config);
+  ownDirectory(paths.own('catcher'), 'catcher', tierFor(config.directory).tier);
+  newSecret(join(paths.secrets, 'catcher-key'));
   return config;
 }
 
@@ -83,6 +86,8 @@ export async function initSigner(config: Config): Promise<void> {
   }
   handOver(paths.own('signer'), 'signer', tier);
   ownDirectory(paths.own('api'), 'api', tier);
+  ownDirectory(paths.own('notify'), 'notify', tier);
+  newSecret(join(paths.secrets, 'outbox-key'));
 }
 
 /** `kyso ca init`: ca's token, root and issuing certificates, and the signer's attestation key enrolled. */

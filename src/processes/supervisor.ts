@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KysoError } from '../base/errors.ts';
@@ -9,6 +9,7 @@ import { type Boot, linkKey, linksOf } from './boot.ts';
 import { forbidCoreDumps } from './core-dumps.ts';
 import { unfixable } from './lifecycle.ts';
 import { log } from './log.ts';
+import { readSecrets } from './secrets.ts';
 import { group, type ProcessName, sharedRole, socketDirectory, type Tier, tierFor, users } from './users.ts';
 
 const main = join(import.meta.dirname, '..', 'main.ts');
@@ -30,9 +31,9 @@ export type Supervisor = {
 };
 
 /**
- * Starts signer, ca and api, each under a user of its own where that is possible, and starts again what ends. Makes a
+ * Starts notify, signer, ca and api (and a sandbox's catcher), each under a user of its own where that is possible, and starts again what ends. Makes a
  * new key for each link at each boot, and gives a process only the keys of its own links.
- * @throws KysoError configuration — a PIN cannot be read, or the sockets' directory is somebody else's
+ * @throws KysoError configuration — a secret cannot be read, or the sockets' directory is somebody else's
  */
 export function supervise(config: Config): Supervisor {
   forbidCoreDumps();
@@ -42,7 +43,8 @@ export function supervise(config: Config): Supervisor {
   if (why) log('tier', { tier, why });
   const bootKey = randomBytes(32);
   const running = new Map<ProcessName, ChildProcess>();
-  const names: ProcessName[] = ['signer', 'ca', 'api'];
+  const sandboxed: ProcessName[] = config.mode === 'sandbox' && !config.notify ? ['catcher'] : [];
+  const names: ProcessName[] = [...sandboxed, 'notify', 'signer', 'ca', 'api'];
   const waiting = new Set(names);
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<ProcessName | undefined>();
@@ -50,12 +52,13 @@ export function supervise(config: Config): Supervisor {
   let failed: ProcessName | undefined;
 
   const paths = pathsOf(config);
-  for (const server of ['signer', 'ca'] as const) socketDirectory(dirname(paths.socket(server)), server, own.tier);
+  for (const server of ['signer', 'ca', 'notify', 'api'] as const)
+    socketDirectory(dirname(paths.socket(server)), server, own.tier);
 
   function start(name: ProcessName, boot: Boot, pause = firstPause): void {
     const startedAt = performance.now();
     const identity = own.tier === 'production' ? { uid: users[name], gid: group } : {};
-    const child = spawn(process.execPath, [main, name], {
+    const child = spawn(process.execPath, [...process.execArgv, main, name], {
       ...identity,
       cwd: '/',
       env: { PATH: process.env.PATH },
@@ -105,22 +108,13 @@ export function supervise(config: Config): Supervisor {
 
   function bootOf(name: ProcessName): Boot {
     const links = Object.fromEntries(linksOf(name).map((link) => [link, linkKey(bootKey, link)]));
-    if (name === 'api') return { config, tier, links };
-    return { config, tier, links, tokenPin: readPin(name) };
-  }
-
-  function readPin(name: ProcessName): Buffer {
-    try {
-      return readFileSync(join(paths.secrets, `${name}.pin`));
-    } catch (cause) {
-      throw new KysoError('configuration', `the PIN of ${name}'s token cannot be read in ${paths.secrets}`, { cause });
-    }
+    return { config, tier, links, secrets: readSecrets(config, name) };
   }
 
   /** For the operator's own commands, who is root or the one user of this installation. */
   function writeOperatorKeys(): void {
     const keys = Object.fromEntries(
-      (['operator-signer', 'operator-ca'] as const).map((link) => [
+      (['operator-signer', 'operator-ca', 'operator-notify', 'operator-api'] as const).map((link) => [
         link,
         Buffer.from(linkKey(bootKey, link)).toString('base64'),
       ]),
@@ -132,6 +126,8 @@ export function supervise(config: Config): Supervisor {
     stopping ??= (async () => {
       await end('api');
       await Promise.all([end('ca'), end('signer')]);
+      await end('notify');
+      await end('catcher');
       ended.resolve(failed);
     })();
     return stopping;

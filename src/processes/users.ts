@@ -8,7 +8,7 @@ import type { ConfigFile } from '../config.ts';
  * directories are 0700, so the group opens nothing else. They need no entry in /etc/passwd.
  */
 export const group = 64_210;
-export const users = { api: 64_211, signer: 64_212, ca: 64_213 } as const;
+export const users = { api: 64_211, signer: 64_212, ca: 64_213, notify: 64_214, catcher: 64_215 } as const;
 export type ProcessName = keyof typeof users;
 
 /** `production`: each process under a user of its own; `development`: all under one, so the walls between them are thin. */
@@ -66,7 +66,7 @@ function foreignPart(directory: string): string | undefined {
 export function sharedRole(store: ConfigFile['store']): string | undefined {
   if (store.engine !== 'postgresql') return undefined;
   // Without a role in the URL it is the name of the system user, which differs.
-  const roles = [store.signer, store.ca, store.api].flatMap(
+  const roles = [store.signer, store.ca, store.api, store.notify].flatMap(
     (url) => /^\w+:\/\/([^:@/?]+)[^@/?]*@/.exec(url)?.[1] ?? [],
   );
   return new Set(roles).size < roles.length ? 'the stores share a role in PostgreSQL' : undefined;

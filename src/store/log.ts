@@ -19,7 +19,7 @@ export async function openLog(tx: Tx<LogTables>): Promise<void> {
  */
 export async function appendLeaves(
   tx: Tx<LogTables>,
-  leaves: { id: string; leafHash: Buffer; leaf: string }[],
+  leaves: { id: string; leafHash: Buffer; leaf: string; subscriber: string | null }[],
 ): Promise<void> {
   const first = tx.engine === 'sqlite' ? await reserve(tx, leaves.length) : undefined;
   const rows = leaves.map((leaf, index) => ({ ...leaf, position: first === undefined ? null : first + index }));

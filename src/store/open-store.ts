@@ -11,7 +11,7 @@ import type { Store } from './store.ts';
 /** Where a domain's store is: a file of its own, or a PostgreSQL database (one schema per domain). */
 export type StoreLocation = { engine: 'sqlite'; file: string } | { engine: 'postgresql'; url: string };
 
-export type Domain<T> = { name: 'signer' | 'ca' | 'api'; postgresql: T; sqlite: unknown };
+export type Domain<T> = { name: 'signer' | 'ca' | 'api' | 'notify'; postgresql: T; sqlite: unknown };
 
 const migrations = join(import.meta.dirname, '..', '..', 'migrations');
 

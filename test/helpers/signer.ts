@@ -1,6 +1,4 @@
 import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import type { Test } from 'tap';
 import { Compile } from 'typebox/compile';
@@ -9,18 +7,20 @@ import { enrolCa, initialiseSignerStore, startSigner } from '../../src/activatio
 import type { Clock } from '../../src/base/clock.ts';
 import { KysoError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
+import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { startToken, type Token } from '../../src/hsm/pool.ts';
 import type { Params, Result } from '../../src/ipc/contract.ts';
 import type { FeedPayload, Order, SignedFeed } from '../../src/ipc/feed.ts';
+import type { TemplateName } from '../../src/ipc/notify-contract.ts';
 import { type SignerContract, signerContract } from '../../src/ipc/signer-contract.ts';
 import { lint, signLinted } from '../../src/pki/lint.ts';
 import { profiles } from '../../src/pki/profiles.ts';
 import { openStore, type StoreLocation } from '../../src/store/open-store.ts';
 import { type SignerStore, signerDomain } from '../../src/store/signer/tables.ts';
 import { draftOf, teacher, testAuthority } from './authority.ts';
+import { type FakeNotify, fakeNotify } from './notify.ts';
 import { makeSoftHsmToken } from './softhsm.ts';
 import type { Stores } from './stores.ts';
-import { shortDirectory } from './temp.ts';
 
 export const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 
@@ -180,7 +180,7 @@ export type TestSigner = {
   clock: FakeClock;
   token: WatchedToken;
   ca: FakeCa;
-  sandboxDirectory: string;
+  notify: FakeNotify;
   call: Call;
   push(message: SignedFeed): Promise<Result<SignerContract, 'feed.push'>>;
   /** Pushes ca's next order. */
@@ -200,11 +200,13 @@ export async function newSigner(t: Test, stores: Stores, token: Token, clock = f
   const ca = fakeCa(clock);
   await initialiseSignerStore(store, token);
   await enrolCa(store, token, ca.spki);
-  const sandboxDirectory = join(shortDirectory(t), 'activation');
-  return open({ store, location, token, clock, ca, sandboxDirectory, instance: 'signer-1' });
+  const notify = fakeNotify();
+  const atEnd = (work: () => Promise<void>) => t.teardown(work);
+  return open({ store, location, token, clock, ca, notify, atEnd, instance: 'signer-1' });
 }
 
-type OpenParts = Pick<TestSigner, 'location' | 'clock' | 'ca' | 'sandboxDirectory'> & {
+type OpenParts = Pick<TestSigner, 'location' | 'clock' | 'ca' | 'notify'> & {
+  atEnd: (work: () => Promise<void>) => void;
   store: SignerStore;
   token: Token;
   instance: string;
@@ -213,10 +215,12 @@ type OpenParts = Pick<TestSigner, 'location' | 'clock' | 'ca' | 'sandboxDirector
 async function open(parts: OpenParts): Promise<TestSigner> {
   const store = faulty(parts.store);
   const token = watch(parts.token);
-  const { clock, ca, sandboxDirectory, instance, location } = parts;
-  const { signer, handlers } = await startSigner({
-    ...{ store, token, clock, instance, sandboxDirectory, pinCost: cheapPin },
+  const { clock, ca, notify, instance, location } = parts;
+  const { signer, handlers, notices } = await startSigner({
+    ...{ store, token, clock, instance, notify, pinCost: cheapPin },
+    onError: () => {},
   });
+  parts.atEnd(() => notices.stop());
 
   const call: Call = async (method, params) => {
     const schema = schemas[method]!;
@@ -230,7 +234,7 @@ async function open(parts: OpenParts): Promise<TestSigner> {
   await push(ca.heartbeat());
 
   const self: TestSigner = {
-    ...{ signer, store, location, clock, token, ca, sandboxDirectory, call, push, obey },
+    ...{ signer, store, location, clock, token, ca, notify, call, push, obey },
     async advance(milliseconds) {
       clock.advance(milliseconds);
       await push(ca.heartbeat());
@@ -242,7 +246,8 @@ async function open(parts: OpenParts): Promise<TestSigner> {
 }
 
 export type PersonOptions = {
-  keyType?: 'RSA-2048' | 'EC-P256';
+  keyType?: KeyTypeName;
+  otp?: 'totp' | 'email';
   activate?: boolean;
   /** When the certificate ends, in epoch milliseconds. */
   notAfter?: number;
@@ -295,7 +300,8 @@ async function newPerson(world: TestSigner, options: PersonOptions = {}): Promis
       phone,
     },
   });
-  const { email, sms } = JSON.parse(readFileSync(join(world.sandboxDirectory, `${subscriber}.json`), 'utf8'));
+  const half = async (template: TemplateName) => (await world.notify.sent(template, userID)).values.half!;
+  const [email, sms] = await Promise.all([half('activation.email'), half('activation.sms')]);
   const person = await withCredential(world, options, {
     ...{ userID, subscriber, halves: { email, sms }, pin: `pin-${randomBytes(6).toString('hex')}`, totpSecret: '' },
   });
@@ -309,11 +315,11 @@ async function newPerson(world: TestSigner, options: PersonOptions = {}): Promis
 type Identity = Pick<TestPerson, 'userID' | 'subscriber' | 'halves' | 'pin' | 'totpSecret'>;
 
 async function withCredential(world: TestSigner, options: PersonOptions, identity: Identity): Promise<TestPerson> {
-  const { keyType = 'EC-P256' } = options;
+  const { keyType = 'EC-P256', otp = 'totp' } = options;
   const { subscriber, userID } = identity;
   const credentialID = newId();
   const lineHash = randomBytes(32).toString('base64');
-  const made = await world.obey({ kind: 'makeKey', credentialID, subscriber, keyType, lineHash });
+  const made = await world.obey({ kind: 'makeKey', credentialID, subscriber, keyType, otp, lineHash });
   const spki = Buffer.from(JSON.parse(made.attestation!.statement).spki, 'base64');
   const chain = await certificateChain(spki, world.clock.now(), options.notAfter);
   await world.obey({ kind: 'certificate', credentialID, chain });
@@ -342,6 +348,7 @@ async function withCredential(world: TestSigner, options: PersonOptions, identit
       const otp = changes?.otp ?? (await person.nextCode());
       const { sad } = await world.call('credentials.authorize', {
         ...{ ...caller, credentialID, numSignatures: hashes.length, hashes: base64(hashes), pin: person.pin },
+        openSlots: false,
         ...{ ...changes, otp },
       });
       return sad;
@@ -349,7 +356,7 @@ async function withCredential(world: TestSigner, options: PersonOptions, identit
     async signHash(sad, hashes, changes) {
       const { signatures } = await world.call('signatures.signHash', {
         ...{ ...caller, sad, credentialID, hashes: base64(hashes) },
-        ...{ signAlgo: keyType === 'EC-P256' ? ecdsaWithSha256 : '1.2.840.113549.1.1.11', ...changes },
+        ...{ signAlgo: keyType.startsWith('EC') ? ecdsaWithSha256 : '1.2.840.113549.1.1.11', ...changes },
       });
       return signatures.map((signature) => Buffer.from(signature, 'base64'));
     },

@@ -1,7 +1,16 @@
+CREATE TABLE `access_tokens` (
+	`id` text PRIMARY KEY NOT NULL,
+	`grant_id` text NOT NULL,
+	`expires_at` integer NOT NULL,
+	`revoked_at` integer
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `access_tokens_expiry` ON `access_tokens` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `clients` (
 	`id` text PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,
 	`suspended` integer NOT NULL,
+	`switches` text NOT NULL,
 	`created_at` integer NOT NULL
 ) STRICT;
 --> statement-breakpoint
@@ -9,6 +18,7 @@ CREATE TABLE `grants` (
 	`id` text PRIMARY KEY NOT NULL,
 	`subscriber` text NOT NULL,
 	`client` text NOT NULL,
+	`scope` text NOT NULL,
 	`created_at` integer NOT NULL,
 	`expires_at` integer NOT NULL,
 	`revoked_at` integer,
@@ -23,14 +33,30 @@ CREATE TABLE `logins` (
 	`kdf` text NOT NULL,
 	`salt` blob NOT NULL,
 	`hash` blob NOT NULL,
-	`failures` integer NOT NULL,
-	`locked_until` integer NOT NULL,
 	`created_at` integer NOT NULL,
 	`changed_at` integer NOT NULL
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `logins_subscriber_unique` ON `logins` (`subscriber`);--> statement-breakpoint
+CREATE TABLE `refresh_tokens` (
+	`id` text PRIMARY KEY NOT NULL,
+	`grant_id` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`expires_at` integer NOT NULL,
+	`used_at` integer
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `refresh_tokens_expiry` ON `refresh_tokens` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `settings` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL
 ) STRICT;
+--> statement-breakpoint
+CREATE TABLE `throttles` (
+	`id` text PRIMARY KEY NOT NULL,
+	`failures` integer NOT NULL,
+	`locked_until` integer NOT NULL,
+	`last_at` integer NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `throttles_last` ON `throttles` (`last_at`);

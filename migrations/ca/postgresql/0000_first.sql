@@ -59,6 +59,7 @@ CREATE TABLE "ca"."log_leaves" (
 	"position" bigint,
 	"leaf_hash" "bytea" NOT NULL,
 	"leaf" text NOT NULL,
+	"subscriber" text,
 	CONSTRAINT "log_leaves_position_unique" UNIQUE("position")
 );
 --> statement-breakpoint
@@ -82,4 +83,5 @@ CREATE TABLE "ca"."subscribers" (
 );
 --> statement-breakpoint
 CREATE INDEX "certificates_credential" ON "ca"."certificates" USING btree ("credential");--> statement-breakpoint
-CREATE INDEX "credentials_status" ON "ca"."credentials" USING btree ("status");
+CREATE INDEX "credentials_status" ON "ca"."credentials" USING btree ("status");--> statement-breakpoint
+CREATE INDEX "log_leaves_subscriber" ON "ca"."log_leaves" USING btree ("subscriber","id");

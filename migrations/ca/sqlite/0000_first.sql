@@ -58,10 +58,12 @@ CREATE TABLE `log_leaves` (
 	`id` text PRIMARY KEY NOT NULL,
 	`position` integer,
 	`leaf_hash` blob NOT NULL,
-	`leaf` text NOT NULL
+	`leaf` text NOT NULL,
+	`subscriber` text
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `log_leaves_position_unique` ON `log_leaves` (`position`);--> statement-breakpoint
+CREATE INDEX `log_leaves_subscriber` ON `log_leaves` (`subscriber`,`id`);--> statement-breakpoint
 CREATE TABLE `settings` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL,

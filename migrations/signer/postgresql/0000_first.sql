@@ -11,6 +11,9 @@ CREATE TABLE "signer"."authorizations" (
 	"digest" text NOT NULL,
 	"total" integer NOT NULL,
 	"remaining" integer NOT NULL,
+	"open" integer NOT NULL,
+	"origin" text NOT NULL,
+	"cap_at" bigint NOT NULL,
 	"created_at" bigint NOT NULL,
 	"expires_at" bigint NOT NULL,
 	"epoch" text NOT NULL,
@@ -33,6 +36,7 @@ CREATE TABLE "signer"."credentials" (
 	"subscriber" text NOT NULL,
 	"key" text NOT NULL,
 	"key_type" text NOT NULL,
+	"otp" text NOT NULL,
 	"blocked" boolean NOT NULL,
 	"chain" text NOT NULL,
 	"not_before" bigint NOT NULL,
@@ -86,7 +90,28 @@ CREATE TABLE "signer"."log_leaves" (
 	"position" bigint,
 	"leaf_hash" "bytea" NOT NULL,
 	"leaf" text NOT NULL,
+	"subscriber" text,
 	CONSTRAINT "log_leaves_position_unique" UNIQUE("position")
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."notices" (
+	"id" text PRIMARY KEY NOT NULL,
+	"created_at" bigint NOT NULL,
+	"sealed" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."one_time_codes" (
+	"credential" text PRIMARY KEY NOT NULL,
+	"subscriber" text NOT NULL,
+	"grant_id" text NOT NULL,
+	"code_mac" "bytea",
+	"sent_at" bigint NOT NULL,
+	"expires_at" bigint NOT NULL,
+	"tries" integer NOT NULL,
+	"window_at" bigint NOT NULL,
+	"sends" integer NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "signer"."settings" (
@@ -122,6 +147,18 @@ CREATE TABLE "signer"."subscribers" (
 	CONSTRAINT "subscribers_user_id_unique" UNIQUE("user_id")
 );
 --> statement-breakpoint
+CREATE TABLE "signer"."totp_moves" (
+	"subscriber" text PRIMARY KEY NOT NULL,
+	"attested_by" text NOT NULL,
+	"attested_at" bigint NOT NULL,
+	"expires_at" bigint NOT NULL,
+	"sealed_totp" "bytea",
+	"confirmed_step" bigint,
+	"effective_at" bigint,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "signer"."vaults" (
 	"subscriber" text PRIMARY KEY NOT NULL,
 	"public_key" "bytea" NOT NULL,
@@ -136,4 +173,7 @@ CREATE TABLE "signer"."vaults" (
 --> statement-breakpoint
 CREATE INDEX "authorizations_expiry" ON "signer"."authorizations" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "credentials_subscriber" ON "signer"."credentials" USING btree ("subscriber");--> statement-breakpoint
-CREATE INDEX "signings_outcome" ON "signer"."signings" USING btree ("outcome");
+CREATE INDEX "log_leaves_subscriber" ON "signer"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
+CREATE INDEX "notices_created" ON "signer"."notices" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "signings_outcome" ON "signer"."signings" USING btree ("outcome");--> statement-breakpoint
+CREATE INDEX "totp_moves_effective" ON "signer"."totp_moves" USING btree ("effective_at");

@@ -9,6 +9,9 @@ CREATE TABLE `authorizations` (
 	`digest` text NOT NULL,
 	`total` integer NOT NULL,
 	`remaining` integer NOT NULL,
+	`open` integer NOT NULL,
+	`origin` text NOT NULL,
+	`cap_at` integer NOT NULL,
 	`created_at` integer NOT NULL,
 	`expires_at` integer NOT NULL,
 	`epoch` text NOT NULL,
@@ -32,6 +35,7 @@ CREATE TABLE `credentials` (
 	`subscriber` text NOT NULL,
 	`key` text NOT NULL,
 	`key_type` text NOT NULL,
+	`otp` text NOT NULL,
 	`blocked` integer NOT NULL,
 	`chain` text NOT NULL,
 	`not_before` integer NOT NULL,
@@ -85,10 +89,33 @@ CREATE TABLE `log_leaves` (
 	`id` text PRIMARY KEY NOT NULL,
 	`position` integer,
 	`leaf_hash` blob NOT NULL,
-	`leaf` text NOT NULL
+	`leaf` text NOT NULL,
+	`subscriber` text
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `log_leaves_position_unique` ON `log_leaves` (`position`);--> statement-breakpoint
+CREATE INDEX `log_leaves_subscriber` ON `log_leaves` (`subscriber`,`id`);--> statement-breakpoint
+CREATE TABLE `notices` (
+	`id` text PRIMARY KEY NOT NULL,
+	`created_at` integer NOT NULL,
+	`sealed` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `notices_created` ON `notices` (`created_at`);--> statement-breakpoint
+CREATE TABLE `one_time_codes` (
+	`credential` text PRIMARY KEY NOT NULL,
+	`subscriber` text NOT NULL,
+	`grant_id` text NOT NULL,
+	`code_mac` blob,
+	`sent_at` integer NOT NULL,
+	`expires_at` integer NOT NULL,
+	`tries` integer NOT NULL,
+	`window_at` integer NOT NULL,
+	`sends` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
 CREATE TABLE `settings` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL,
@@ -123,6 +150,19 @@ CREATE TABLE `subscribers` (
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `subscribers_user_id_unique` ON `subscribers` (`user_id`);--> statement-breakpoint
+CREATE TABLE `totp_moves` (
+	`subscriber` text PRIMARY KEY NOT NULL,
+	`attested_by` text NOT NULL,
+	`attested_at` integer NOT NULL,
+	`expires_at` integer NOT NULL,
+	`sealed_totp` blob,
+	`confirmed_step` integer,
+	`effective_at` integer,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `totp_moves_effective` ON `totp_moves` (`effective_at`);--> statement-breakpoint
 CREATE TABLE `vaults` (
 	`subscriber` text PRIMARY KEY NOT NULL,
 	`public_key` blob NOT NULL,

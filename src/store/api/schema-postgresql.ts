@@ -13,8 +13,6 @@ export const logins = apiSchema.table('logins', {
   kdf: text('kdf').notNull(),
   salt: bytes('salt').notNull(),
   hash: bytes('hash').notNull(),
-  failures: integer('failures').notNull(),
-  lockedUntil: instant('locked_until').notNull(),
   createdAt: instant('created_at').notNull(),
   changedAt: instant('changed_at').notNull(),
 });
@@ -24,6 +22,7 @@ export const clients = apiSchema.table('clients', {
   id: text('id').primaryKey(),
   name: text('name').notNull(),
   suspended: boolean('suspended').notNull(),
+  switches: text('switches').notNull(),
   createdAt: instant('created_at').notNull(),
 });
 
@@ -36,11 +35,46 @@ export const grants = apiSchema.table(
     client: text('client')
       .notNull()
       .references(() => clients.id),
+    scope: text('scope').notNull(),
     createdAt: instant('created_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
     revokedAt: instant('revoked_at'),
   },
   (table) => [index('grants_expiry').on(table.expiresAt), index('grants_subscriber').on(table.subscriber)],
+);
+
+export const accessTokens = apiSchema.table(
+  'access_tokens',
+  {
+    id: text('id').primaryKey(),
+    grant: text('grant_id').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    revokedAt: instant('revoked_at'),
+  },
+  (table) => [index('access_tokens_expiry').on(table.expiresAt)],
+);
+
+export const refreshTokens = apiSchema.table(
+  'refresh_tokens',
+  {
+    id: text('id').primaryKey(),
+    grant: text('grant_id').notNull(),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+  },
+  (table) => [index('refresh_tokens_expiry').on(table.expiresAt)],
+);
+
+export const throttles = apiSchema.table(
+  'throttles',
+  {
+    id: text('id').primaryKey(),
+    failures: integer('failures').notNull(),
+    lockedUntil: instant('locked_until').notNull(),
+    lastAt: instant('last_at').notNull(),
+  },
+  (table) => [index('throttles_last').on(table.lastAt)],
 );
 
 export const settings = apiSchema.table('settings', {

@@ -11,8 +11,6 @@ export const logins = sqliteTable('logins', {
   kdf: text('kdf').notNull(),
   salt: bytes('salt').notNull(),
   hash: bytes('hash').notNull(),
-  failures: integer('failures').notNull(),
-  lockedUntil: instant('locked_until').notNull(),
   createdAt: instant('created_at').notNull(),
   changedAt: instant('changed_at').notNull(),
 });
@@ -21,6 +19,7 @@ export const clients = sqliteTable('clients', {
   id: text('id').primaryKey(),
   name: text('name').notNull(),
   suspended: boolean('suspended').notNull(),
+  switches: text('switches').notNull(),
   createdAt: instant('created_at').notNull(),
 });
 
@@ -32,11 +31,46 @@ export const grants = sqliteTable(
     client: text('client')
       .notNull()
       .references(() => clients.id),
+    scope: text('scope').notNull(),
     createdAt: instant('created_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
     revokedAt: instant('revoked_at'),
   },
   (table) => [index('grants_expiry').on(table.expiresAt), index('grants_subscriber').on(table.subscriber)],
+);
+
+export const accessTokens = sqliteTable(
+  'access_tokens',
+  {
+    id: text('id').primaryKey(),
+    grant: text('grant_id').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    revokedAt: instant('revoked_at'),
+  },
+  (table) => [index('access_tokens_expiry').on(table.expiresAt)],
+);
+
+export const refreshTokens = sqliteTable(
+  'refresh_tokens',
+  {
+    id: text('id').primaryKey(),
+    grant: text('grant_id').notNull(),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+  },
+  (table) => [index('refresh_tokens_expiry').on(table.expiresAt)],
+);
+
+export const throttles = sqliteTable(
+  'throttles',
+  {
+    id: text('id').primaryKey(),
+    failures: integer('failures').notNull(),
+    lockedUntil: instant('locked_until').notNull(),
+    lastAt: instant('last_at').notNull(),
+  },
+  (table) => [index('throttles_last').on(table.lastAt)],
 );
 
 export const settings = sqliteTable('settings', {

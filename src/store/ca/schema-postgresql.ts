@@ -75,12 +75,17 @@ export const settings = caSchema.table('settings', {
   ...sealedRow,
 });
 
-export const logLeaves = caSchema.table('log_leaves', {
-  id: text('id').primaryKey(),
-  position: instant('position').unique(),
-  leafHash: bytes('leaf_hash').notNull(),
-  leaf: text('leaf').notNull(),
-});
+export const logLeaves = caSchema.table(
+  'log_leaves',
+  {
+    id: text('id').primaryKey(),
+    position: instant('position').unique(),
+    leafHash: bytes('leaf_hash').notNull(),
+    leaf: text('leaf').notNull(),
+    subscriber: text('subscriber'),
+  },
+  (table) => [index('log_leaves_subscriber').on(table.subscriber, table.id)],
+);
 
 export const logHead = caSchema.table('log_head', {
   name: text('name').primaryKey(),

@@ -73,12 +73,17 @@ export const settings = sqliteTable('settings', {
   ...sealedRow,
 });
 
-export const logLeaves = sqliteTable('log_leaves', {
-  id: text('id').primaryKey(),
-  position: instant('position').unique(),
-  leafHash: bytes('leaf_hash').notNull(),
-  leaf: text('leaf').notNull(),
-});
+export const logLeaves = sqliteTable(
+  'log_leaves',
+  {
+    id: text('id').primaryKey(),
+    position: instant('position').unique(),
+    leafHash: bytes('leaf_hash').notNull(),
+    leaf: text('leaf').notNull(),
+    subscriber: text('subscriber'),
+  },
+  (table) => [index('log_leaves_subscriber').on(table.subscriber, table.id)],
+);
 
 export const logHead = sqliteTable('log_head', {
   name: text('name').primaryKey(),

@@ -66,6 +66,7 @@ export const credentials = sqliteTable(
     subscriber: text('subscriber').notNull(),
     key: text('key').notNull(),
     keyType: text('key_type').notNull(),
+    otp: text('otp').notNull(),
     blocked: boolean('blocked').notNull(),
     chain: text('chain').notNull(),
     notBefore: instant('not_before').notNull(),
@@ -89,6 +90,9 @@ export const authorizations = sqliteTable(
     digest: text('digest').notNull(),
     total: integer('total').notNull(),
     remaining: integer('remaining').notNull(),
+    open: integer('open').notNull(),
+    origin: text('origin').notNull(),
+    capAt: instant('cap_at').notNull(),
     createdAt: instant('created_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
     epoch: text('epoch').notNull(),
@@ -127,18 +131,61 @@ export const signings = sqliteTable(
   (table) => [index('signings_outcome').on(table.outcome)],
 );
 
+export const oneTimeCodes = sqliteTable('one_time_codes', {
+  credential: text('credential').primaryKey(),
+  subscriber: text('subscriber').notNull(),
+  grant: text('grant_id').notNull(),
+  codeMac: bytes('code_mac'),
+  sentAt: instant('sent_at').notNull(),
+  expiresAt: instant('expires_at').notNull(),
+  tries: integer('tries').notNull(),
+  windowAt: instant('window_at').notNull(),
+  sends: integer('sends').notNull(),
+  ...sealedRow,
+});
+
+export const totpMoves = sqliteTable(
+  'totp_moves',
+  {
+    subscriber: text('subscriber').primaryKey(),
+    attestedBy: text('attested_by').notNull(),
+    attestedAt: instant('attested_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    sealedTotp: bytes('sealed_totp'),
+    confirmedStep: instant('confirmed_step'),
+    effectiveAt: instant('effective_at'),
+    ...sealedRow,
+  },
+  (table) => [index('totp_moves_effective').on(table.effectiveAt)],
+);
+
+export const notices = sqliteTable(
+  'notices',
+  {
+    id: text('id').primaryKey(),
+    createdAt: instant('created_at').notNull(),
+    sealed: bytes('sealed').notNull(),
+  },
+  (table) => [index('notices_created').on(table.createdAt)],
+);
+
 export const settings = sqliteTable('settings', {
   name: text('name').primaryKey(),
   value: text('value').notNull(),
   ...sealedRow,
 });
 
-export const logLeaves = sqliteTable('log_leaves', {
-  id: text('id').primaryKey(),
-  position: instant('position').unique(),
-  leafHash: bytes('leaf_hash').notNull(),
-  leaf: text('leaf').notNull(),
-});
+export const logLeaves = sqliteTable(
+  'log_leaves',
+  {
+    id: text('id').primaryKey(),
+    position: instant('position').unique(),
+    leafHash: bytes('leaf_hash').notNull(),
+    leaf: text('leaf').notNull(),
+    subscriber: text('subscriber'),
+  },
+  (table) => [index('log_leaves_subscriber').on(table.subscriber, table.id)],
+);
 
 export const logHead = sqliteTable('log_head', {
   name: text('name').primaryKey(),

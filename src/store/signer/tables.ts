@@ -20,4 +20,7 @@ export type Key = typeof postgresql.keys.$inferSelect;
 export type Credential = typeof postgresql.credentials.$inferSelect;
 export type Authorization = typeof postgresql.authorizations.$inferSelect;
 export type AuthorizedHash = typeof postgresql.authorizedHashes.$inferSelect;
+export type OneTimeCode = typeof postgresql.oneTimeCodes.$inferSelect;
+export type TotpMove = typeof postgresql.totpMoves.$inferSelect;
+export type Notice = typeof postgresql.notices.$inferSelect;
 export type Signing = typeof postgresql.signings.$inferSelect;
