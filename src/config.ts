@@ -150,3 +150,8 @@ export function catcherPorts({ http }: Pick<Config, 'http'>): { smtp: number; ht
   const away = http.port + 2000 <= 65_535 ? 1000 : -1000;
   return { http: http.port + away, smtp: http.port + 2 * away };
 }
+
+/** Where the messages of a sandbox can be read; `key` is the secret `catcher-key`, which makes the address one. */
+export function catcherUrl(config: Config, key: string): string {
+  return `http://127.0.0.1:${catcherPorts(config).http}/${key}/messages`;
+}

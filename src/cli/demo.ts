@@ -6,10 +6,11 @@ import { KysoError } from '../base/errors.ts';
 import { CscError, cscClient, signPdf } from '../client/index.ts';
 import { type Config, pathsOf, readConfig } from '../config.ts';
 import type { InitSandbox } from './init.ts';
+import { describeMessage, readMessages } from './mailbox.ts';
 import { authenticator } from './one-time-code.ts';
 import { defaultDirectory, defaultPort, readPort } from './options.ts';
 import { people } from './people.ts';
-import { accountStore, populate, type SandboxFile } from './sandbox.ts';
+import { accountStore, populate, type SandboxFile, sandboxMail } from './sandbox.ts';
 import { type Supervise, stopOnSignal, withPort } from './serve.ts';
 import { verifyPdf } from './verify.ts';
 
@@ -40,7 +41,11 @@ export async function demo(args: string[], parts: { initSandbox: InitSandbox; su
     const valid = await Promise.race([play(config, supervisor, file, pdf), stopped]);
     if (values.once || !valid) return valid ? 0 : 1;
     say('\nServing until Ctrl-C / Máy chủ đang chạy, dừng bằng Ctrl-C.');
-    return (await supervisor.ended) === undefined ? 0 : 78;
+    say('New messages to the people of the sandbox appear here / Tin nhắn mới hiện ở đây:');
+    const messages = showNewMessages(config);
+    const ended = await supervisor.ended;
+    messages.stop();
+    return ended === undefined ? 0 : 78;
   } catch (error) {
     if (error instanceof KysoError && error.message === 'stopped') return 130;
     throw error;
@@ -73,6 +78,7 @@ async function play(config: Config, supervisor: ReturnType<Supervise>, file: str
   const baseUrl = `http://127.0.0.1:${config.http.port}`;
   const sandbox = await populate(config, baseUrl, (what) => step(`  ${what}`));
   const signedFile = await sign(config, sandbox, file, pdf);
+  await showNotice(sandbox);
   const verdicts = verifyPdf(readFileSync(signedFile), signedFile, pathsOf(config).rootCertificate);
   for (const { tool, valid, said } of verdicts) step(`${tool}: ${valid ? '✓' : '✗'} ${said}`);
   const valid = verdicts.every((verdict) => verdict.valid);
@@ -81,11 +87,37 @@ async function play(config: Config, supervisor: ReturnType<Supervise>, file: str
   say(`  signed PDF     ${signedFile}`);
   say(`  for clients    ${join(config.directory, 'sandbox.json')}`);
   say(`  root           ${pathsOf(config).rootCertificate}`);
-  say(`  CSC API        ${sandbox.csc.v1}   health: ${baseUrl}/health/ready`);
+  say(`  CSC API        ${sandbox.csc.v1}   documentation: ${baseUrl}/docs`);
+  say(`  health         ${baseUrl}/health/ready`);
+  say('  messages       ./scripts/kyso sandbox mail');
   say(
     `  tier           ${supervisor.tier}${supervisor.tier === 'development' ? ' (one user for all processes: no walls between them)' : ''}`,
   );
   return valid;
+}
+
+/** What the holder is told about the signature that was just made. */
+async function showNotice({ mail }: SandboxFile): Promise<void> {
+  const messages = await readMessages(mail.url);
+  step(`messages to the holders so far: ${messages.length}, the newest:`);
+  const newest = messages.at(-1);
+  if (newest) say(describeMessage(newest));
+}
+
+/** Prints what arrives from now on. */
+function showNewMessages(config: Config): { stop(): void } {
+  const { url } = sandboxMail(config);
+  let newest: string | undefined;
+  const look = async () => {
+    const messages = await readMessages(url);
+    const texts = messages.map((message) => JSON.stringify(message));
+    // The catcher forgets the oldest, so it is the text of the last one shown that counts, not its place.
+    const shown = newest === undefined ? messages.length - 1 : texts.lastIndexOf(newest);
+    for (const message of messages.slice(shown + 1)) say(describeMessage(message));
+    newest = texts.at(-1) ?? '';
+  };
+  const timer = setInterval(() => void look().catch(() => {}), 1_000);
+  return { stop: () => clearInterval(timer) };
 }
 
 async function sign(config: Config, sandbox: SandboxFile, file: string, pdf: Buffer): Promise<string> {

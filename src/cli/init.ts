@@ -5,6 +5,7 @@ import { generateSync } from 'otplib';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { type Config, type ConfigFile, readConfig } from '../config.ts';
+import { describeMessage, readMessages } from './mailbox.ts';
 import { defaultDirectory, defaultPort, readPort } from './options.ts';
 
 type Ceremonies = Record<'initSigner' | 'initCa' | 'enrolSigner', (config: Config) => Promise<void>>;
@@ -28,7 +29,7 @@ export async function init(who: string, step: string, args: string[], ceremonies
   return 0;
 }
 
-/** `kyso sandbox init`, `kyso sandbox get NAME`, `kyso sandbox code [other]`. */
+/** `kyso sandbox init`, `kyso sandbox get NAME`, `kyso sandbox code [other]`, `kyso sandbox mail`. */
 export async function sandbox(args: string[], initSandbox: InitSandbox): Promise<number> {
   const options = { dir: { type: 'string' }, port: { type: 'string' }, postgresql: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
@@ -36,8 +37,9 @@ export async function sandbox(args: string[], initSandbox: InitSandbox): Promise
   const [step, name] = positionals;
   if (step === 'get' && name) process.stdout.write(`${sandboxValue(directory, name)}\n`);
   else if (step === 'code') process.stdout.write(`${currentCode(directory, name)}\n`);
+  else if (step === 'mail') await showMail(directory);
   else if (step === 'init') await initialise(directory, values, initSandbox);
-  else throw new KysoError('configuration', 'kyso sandbox init, get NAME, or code [other]; see kyso help');
+  else throw new KysoError('configuration', 'kyso sandbox init, get NAME, code [other], or mail; see kyso help');
   return 0;
 }
 
@@ -71,6 +73,12 @@ function sandboxValue(directory: string, name: string): string {
   }
   if (value === undefined) throw new KysoError('configuration', `sandbox.json has no ${name}`);
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** All messages that the sandbox's people got, oldest first. */
+async function showMail(directory: string): Promise<void> {
+  const messages = await readMessages(sandboxValue(directory, 'mail.url'));
+  for (const message of messages) process.stdout.write(`${describeMessage(message)}\n\n`);
 }
 
 /** What the authenticator app of a sandbox's subscriber shows now. */

@@ -12,13 +12,21 @@ export const people = {
   ),
 } as const;
 
+/** Which credential to make: its key, and where its one-time codes come from. */
+export type Wanted = Pick<SandboxLine, 'keyType' | 'otp'>;
+
 /** Who a line of the sandbox is about. */
-export type Person = Omit<SandboxLine, 'keyType' | 'serial'>;
+export type Person = Omit<SandboxLine, keyof Wanted | 'serial'>;
 
 export type Role = keyof typeof people;
 
-/** One credential of each key type for each of them. */
-export const keyTypes = ['RSA-2048', 'EC-P256'] as const;
+/** The credentials of each of them. One takes its one-time code from an e-mail instead of the authenticator app. */
+export const credentials: readonly Wanted[] = [
+  { keyType: 'RSA-2048', otp: 'totp' },
+  { keyType: 'EC-P256', otp: 'totp' },
+  { keyType: 'RSA-3072', otp: 'totp' },
+  { keyType: 'EC-P384', otp: 'email' },
+];
 
 function person(userID: string, name: string, phone: string, organisation: string, unit: string): Person {
   const subject = { commonName: name, organisation, organisationalUnits: [unit], locality: 'Sông Hồng' };

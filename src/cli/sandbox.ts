@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { type Config, pathsOf } from '../config.ts';
-import { caContract, type SandboxKeyType as KeyTypeName } from '../ipc/ca-contract.ts';
-import { connectIpc } from '../ipc/client.ts';
+import { type Config, catcherUrl, pathsOf } from '../config.ts';
+import { halfIn, untilMessage } from './mailbox.ts';
 import { authenticator } from './one-time-code.ts';
-import { keyTypes, type Person, people, type Role } from './people.ts';
+import { operatorPeer } from './operator.ts';
+import { credentials, type Person, people, type Role, type Wanted } from './people.ts';
 
 /** What a holder of the sandbox knows; kept in a 0600 file, since here nobody else could remember it. */
 export type Holder = { userID: string; password: string; pin: string; totpSecret: string };
-type Credential = { credentialID: string; keyType: KeyTypeName; otp: 'totp' };
+type Credential = Wanted & { credentialID: string };
 type Account = { holder: Holder; credentials: Credential[]; lastStep: number; activated: boolean };
 type Accounts = Partial<Record<Role, Account>>;
 
@@ -26,6 +26,8 @@ export type SandboxFile = {
   credentials: Credential[];
   otherCredentials: Credential[];
   client: { clientID: 'direct' };
+  /** GET answers [{channel, to, subject, text, at}], newest last. */
+  mail: { url: string };
 };
 
 /**
@@ -38,7 +40,7 @@ export async function populate(config: Config, baseUrl: string, onStep: (what: s
   for (const role of ['subscriber', 'otherSubscriber'] as const) {
     const account = accounts[role] ?? newAccount(people[role].userID);
     accounts[role] = account;
-    await enrol(config, baseUrl, { person: people[role], keyTypes, account, save, onStep });
+    await enrol(config, baseUrl, { person: people[role], wanted: credentials, account, save, onStep });
   }
   return writeSandboxFile(config, baseUrl, accounts);
 }
@@ -48,16 +50,16 @@ export async function enrolPerson(
   config: Config,
   baseUrl: string,
   person: Person,
-  wanted: readonly KeyTypeName[],
+  wanted: readonly Wanted[],
 ): Promise<Account> {
   const account = newAccount(person.userID);
-  await enrol(config, baseUrl, { person, keyTypes: wanted, account, save: () => {}, onStep: () => {} });
+  await enrol(config, baseUrl, { person, wanted, account, save: () => {}, onStep: () => {} });
   return account;
 }
 
 type Enrolment = {
   person: Person;
-  keyTypes: readonly KeyTypeName[];
+  wanted: readonly Wanted[];
   account: Account;
   save: () => void;
   onStep: (what: string) => void;
@@ -66,7 +68,7 @@ type Enrolment = {
 async function enrol(
   config: Config,
   baseUrl: string,
-  { person, keyTypes: wanted, account, save, onStep }: Enrolment,
+  { person, wanted, account, save, onStep }: Enrolment,
 ): Promise<void> {
   if (account.credentials.length < wanted.length) {
     onStep(`keys and certificates for ${person.name}`);
@@ -75,7 +77,7 @@ async function enrol(
   }
   if (account.activated) return;
   onStep(`account of ${person.name}: PIN, authenticator, password`);
-  await activate(config, baseUrl, account, save);
+  await activate(config, baseUrl, person, account, save);
   account.activated = true;
   save();
 }
@@ -105,26 +107,29 @@ async function untilReady(baseUrl: string): Promise<void> {
   throw new KysoError('unavailable', `${baseUrl}/health/ready did not become ready within 30 s`);
 }
 
-async function issueAll(config: Config, person: Person, wanted: readonly KeyTypeName[]): Promise<Credential[]> {
-  const keys: Record<string, string> = JSON.parse(readFileSync(pathsOf(config).operatorKey, 'utf8'));
-  const key = Buffer.from(keys['operator-ca'] ?? '', 'base64');
-  const ca = connectIpc({ path: pathsOf(config).socket('ca'), contract: caContract, link: 'operator', key });
+async function issueAll(config: Config, person: Person, wanted: readonly Wanted[]): Promise<Credential[]> {
+  const ca = await operatorPeer(config, 'ca');
   try {
-    for (let tries = 0; !ca.connected() && tries < 100; tries += 1) await delay(50);
-    const credentials: Credential[] = [];
-    for (const [index, keyType] of wanted.entries()) {
-      const { credentialID } = await ca.call('sandbox.issue', { ...person, keyType, serial: index + 1 });
-      credentials.push({ credentialID, keyType, otp: 'totp' });
+    const issued: Credential[] = [];
+    for (const [index, { keyType, otp }] of wanted.entries()) {
+      const { credentialID } = await ca.call('sandbox.issue', { ...person, keyType, otp, serial: index + 1 });
+      issued.push({ credentialID, keyType, otp });
     }
-    return credentials;
+    return issued;
   } finally {
     ca.close();
   }
 }
 
-async function activate(config: Config, baseUrl: string, account: Account, save: () => void): Promise<void> {
+async function activate(
+  config: Config,
+  baseUrl: string,
+  person: Person,
+  account: Account,
+  save: () => void,
+): Promise<void> {
   const { holder } = account;
-  const halves = findHalves(config, holder.userID);
+  const halves = await receiveHalves(config, person);
   const base = { userID: holder.userID, emailHalf: halves.email, smsHalf: halves.sms };
   if (holder.totpSecret === '') {
     const begun = (await post(`${baseUrl}/subscriber/v1/activation/begin`, base)) as { totpSecret: string };
@@ -143,13 +148,18 @@ async function activate(config: Config, baseUrl: string, account: Account, save:
   });
 }
 
-/** The halves lie where only the signer's user and root can read: the sandbox's stand-in for the holder's mail and phone. */
-function findHalves(config: Config, userID: string): { email: string; sms: string } {
-  const directory = pathsOf(config).activation;
-  const files = readdirSync(directory).map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')));
-  const found = files.find((halves) => halves.userID === userID);
-  if (!found) throw new KysoError('activationInvalid', `no activation data for ${userID} in ${directory}`);
-  return found;
+/** Both halves, from the messages that the catcher took in the place of the holder's mailbox and phone. */
+async function receiveHalves(config: Config, { email, phone }: Person): Promise<{ email: string; sms: string }> {
+  const { url } = sandboxMail(config);
+  const half = async (to: string) =>
+    halfIn((await untilMessage(url, to, ({ text }) => halfIn(text) !== undefined)).text);
+  const [byEmail = '', bySms = ''] = await Promise.all([half(email), half(phone)]);
+  return { email: byEmail, sms: bySms };
+}
+
+/** Where the messages to the sandbox's people can be read. */
+export function sandboxMail(config: Config): { url: string } {
+  return { url: catcherUrl(config, readFileSync(join(pathsOf(config).secrets, 'catcher-key'), 'utf8')) };
 }
 
 async function post(url: string, body: unknown): Promise<unknown> {
@@ -176,6 +186,7 @@ function writeSandboxFile(config: Config, baseUrl: string, accounts: Accounts): 
     credentials: subscriber.credentials,
     otherCredentials: otherSubscriber.credentials,
     client: { clientID: 'direct' },
+    mail: sandboxMail(config),
   };
   writePrivate(join(config.directory, 'sandbox.json'), content);
   return content;

@@ -22,7 +22,6 @@ export const SandboxLine = Closed({
   }),
 });
 export type SandboxLine = Static<typeof SandboxLine>;
-export type SandboxKeyType = SandboxLine['keyType'];
 
 /** Messages that ca answers. */
 export const caContract = {

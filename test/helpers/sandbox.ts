@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
+import { type CaughtMessage, untilMessage } from '../../src/cli/mailbox.ts';
 import { authenticator } from '../../src/cli/one-time-code.ts';
+import type { Wanted } from '../../src/cli/people.ts';
 import { enrolPerson, type Holder, populate, type SandboxFile } from '../../src/cli/sandbox.ts';
 import { cscClient } from '../../src/client/index.ts';
 import type { Config, ConfigFile } from '../../src/config.ts';
@@ -21,17 +23,20 @@ export type Sandbox = {
   baseUrl: string;
   csc: string;
   file: SandboxFile;
-  /** A further subscriber with one credential per key type, since each of its one-time codes is good only once. */
-  newPerson(keyTypes?: ('RSA-2048' | 'EC-P256')[]): Promise<Person>;
-  /** Process ids of everything below the supervisor, by title: `kyso api`, `kyso signer`, `kyso ca`. */
+  /** A further subscriber with these credentials, since each of its one-time codes is good only once. */
+  newPerson(wanted?: (Wanted | Wanted['keyType'])[]): Promise<Person>;
   supervisor: ChildProcess;
   stop(): Promise<void>;
 };
 
 export type Person = {
   holder: Holder;
+  email: string;
+  phone: string;
   credentialIDs: string[];
   nextCode(): Promise<string>;
+  /** The newest message to this person that fits. */
+  message(channel: 'email' | 'sms', fits: (message: CaughtMessage) => boolean): Promise<CaughtMessage>;
   login(): Promise<string>;
 };
 
@@ -53,39 +58,40 @@ export async function startSandbox(t: Test, store: ConfigFile['store'] = { engin
   const file = await populate(config, baseUrl, () => {});
   const csc = file.csc.v1;
 
-  const person = (holder: Holder, credentialIDs: string[], lastStep: number): Person => {
+  const person = (
+    { holder, lastStep }: { holder: Holder; lastStep: number },
+    { email, phone }: { email: string; phone: string },
+    credentialIDs: string[],
+  ): Person => {
     const app = authenticator(holder.totpSecret, systemClock, lastStep);
     return {
-      holder,
-      credentialIDs,
+      ...{ holder, email, phone, credentialIDs },
       nextCode: () => app.nextCode(),
+      message: (channel, fits) =>
+        untilMessage(
+          file.mail.url,
+          channel === 'email' ? email : phone,
+          (message) => message.channel === channel && fits(message),
+        ),
       login: async () => (await cscClient({ baseUrl: csc }).login(holder.userID, holder.password)).accessToken,
     };
   };
   return {
     ...{ config, baseUrl, csc, file, supervisor, stop },
-    async newPerson(keyTypes = ['EC-P256']) {
+    async newPerson(wanted = ['EC-P256']) {
       persons += 1;
       const userID = `person-${persons}-${randomBytes(4).toString('hex')}`;
+      const contacts = { email: `${userID}@example.vn`, phone: `+8490100${String(persons).padStart(4, '0')}` };
+      const name = `Lê Thị ${persons}`;
+      const subject = { commonName: name, organisation: 'Kyso', organisationalUnits: [] };
       const account = await enrolPerson(
         config,
         baseUrl,
-        {
-          ...{
-            userID,
-            name: `Lê Thị ${persons}`,
-            email: `${userID}@example.vn`,
-            phone: `+8490100${String(persons).padStart(4, '0')}`,
-          },
-          subject: { commonName: `Lê Thị ${persons}`, organisation: 'Kyso', organisationalUnits: [] },
-        },
-        keyTypes,
+        { userID, name, ...contacts, subject },
+        wanted.map((one) => (typeof one === 'string' ? { keyType: one, otp: 'totp' } : one)),
       );
-      return person(
-        account.holder,
-        account.credentials.map((credential) => credential.credentialID),
-        account.lastStep,
-      );
+      const ids = account.credentials.map(({ credentialID }) => credentialID);
+      return person(account, contacts, ids);
     },
   };
 }
