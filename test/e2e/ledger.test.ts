@@ -43,7 +43,7 @@ async function onBothEngines(t: Test, body: (t: Test, sandbox: Sandbox) => Promi
   const url = await cluster.url();
   await t.test('sqlite', async (t) => body(t, await startSandbox(t)));
   await t.test('postgresql', async (t) =>
-    body(t, await startSandbox(t, { engine: 'postgresql', signer: url, ca: url, api: url })),
+    body(t, await startSandbox(t, { engine: 'postgresql', signer: url, ca: url, api: url, notify: url })),
   );
 }
 

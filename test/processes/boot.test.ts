@@ -40,14 +40,18 @@ function installation(t: Test, credentials: Record<string, string>) {
 }
 
 t.test('each process takes part only in its own links, and each link has a key of its own', async (t) => {
-  t.same(linksOf('api'), ['api-signer', 'api-ca']);
-  t.same(linksOf('signer'), ['api-signer', 'ca-signer', 'operator-signer']);
+  t.same(linksOf('api'), ['api-signer', 'api-ca', 'operator-api']);
+  t.same(linksOf('signer'), ['api-signer', 'ca-signer', 'operator-signer', 'signer-notify']);
+  t.same(linksOf('notify'), ['signer-notify', 'operator-notify'], 'so no code passes through api on its way out');
   t.same(linksOf('ca'), ['ca-signer', 'api-ca', 'operator-ca']);
   const bootKey = randomBytes(32);
   t.notSame(linkKey(bootKey, 'api-signer'), linkKey(bootKey, 'ca-signer'));
   t.notSame(linkKey(bootKey, 'api-signer'), linkKey(randomBytes(32), 'api-signer'), 'new at each boot');
   const links = Object.fromEntries(linksOf('ca').map((link) => [link, linkKey(bootKey, link)]));
-  t.same(Object.keys(keysFor('ca', { config: {} as never, tier: 'development', links })), ['api', 'operator']);
+  t.same(Object.keys(keysFor('ca', { config: {} as never, tier: 'development', links, secrets: {} })), [
+    'api',
+    'operator',
+  ]);
 });
 
 t.test('a process that starts alone reads its credentials, and api no PIN', async (t) => {
@@ -56,9 +60,9 @@ t.test('a process that starts alone reads its credentials, and api no PIN', asyn
   const directory = installation(t, { ...links, 'token-pin': 'geheim\n' });
   const signer = bootAlone('signer', directory);
   t.same(signer.links['api-signer'], key);
-  t.same(signer.tokenPin, Buffer.from('geheim'), 'without the line feed that an editor adds');
+  t.same(signer.secrets['token-pin'], Buffer.from('geheim'), 'without the line feed that an editor adds');
   const api = bootAlone('api', directory);
-  t.equal(api.tokenPin, undefined);
+  t.same(api.secrets, {});
   t.same(Object.keys(api.links), ['api-signer']);
   for (const name of ['link-api-signer'] as const) {
     for (const text of ['', '\n', 'AAAA', key.toString('hex'), randomBytes(31).toString('base64')]) {
@@ -103,12 +107,16 @@ t.test('alone, a process whose user owns the part of another one claims nothing'
 });
 
 t.test('one role in PostgreSQL for several processes is no wall', async (t) => {
-  const store = (signer: string, ca: string, api: string) =>
-    sharedRole({ engine: 'postgresql', ...{ signer, ca, api } }) !== undefined;
+  const store = (signer: string, ca: string, api: string, notify = 'postgresql://n@h/d') =>
+    sharedRole({ engine: 'postgresql', ...{ signer, ca, api, notify } }) !== undefined;
   t.notOk(store('postgresql://s@h/d', 'postgresql://c@h/d', 'postgresql://a:pw@h/d'));
   t.ok(store('postgresql://s@h/d', 'postgresql://c@h/d', 'postgresql://s:pw@h/d'));
+  t.ok(store('postgresql://s@h/d', 'postgresql://c@h/d', 'postgresql://a@h/d', 'postgresql://a:pw@h/d'));
   t.ok(store('postgres://k@/d?host=%2Ftmp', 'postgres://k@/d?host=%2Ftmp', 'postgres://k@/d?host=%2Ftmp'));
-  t.notOk(store('postgresql:///d', 'postgresql:///d', 'postgresql:///d'), 'peer authentication by system user');
+  t.notOk(
+    store('postgresql:///d', 'postgresql:///d', 'postgresql:///d', 'postgresql:///d'),
+    'peer authentication by system user',
+  );
   t.notOk(sharedRole(sqlite));
 });
 

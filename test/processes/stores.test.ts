@@ -13,7 +13,7 @@ t.test('one signer per directory on PostgreSQL too: a second would take the sock
     ...{ mode: 'sandbox', name: 'x', instance: 'signer-1' },
     http: { host: '127.0.0.1', port: 8700, trustedProxies: [] },
     pkcs11: { module: '/none', workers: 1 },
-    store: { engine: 'postgresql', signer: url, ca: url, api: url },
+    store: { engine: 'postgresql', signer: url, ca: url, api: url, notify: url },
   };
   const config = checkConfig(content, t.testdir());
   const store = await openDomain(config, signerDomain);
