@@ -25,17 +25,22 @@ t.test('S49: api maps no PKCS#11 library; only token workers do', async (t) => {
   const processes = descendants(sandbox.supervisor.pid!);
   const maps = (pid: number) => readFileSync(`/proc/${pid}/maps`, 'latin1');
   const named = (title: string) => processes.filter((process) => process.title.startsWith(title));
-  for (const title of ['kyso api', 'kyso signer', 'kyso ca']) {
+  for (const title of ['kyso api', 'kyso signer', 'kyso ca', 'kyso notify', 'kyso catcher']) {
     t.equal(named(title).length, 1, title);
     t.notMatch(maps(named(title)[0]!.pid), /softhsm|pkcs11/, `${title} maps none`);
   }
   const workers = [...named('kyso signer'), ...named('kyso ca')].flatMap(({ pid }) => descendants(pid));
   t.ok(workers.length >= 4 && workers.every(({ pid }) => /softhsm/.test(maps(pid))), 'token workers do');
 
-  const pin = readFileSync(join(pathsOf(sandbox.config).secrets, 'signer.pin'), 'latin1');
+  const secrets = filesBelow(pathsOf(sandbox.config).secrets).filter((file) => !file.endsWith('.json'));
+  const values = secrets.map((file) => readFileSync(file, 'latin1'));
+  t.ok(values.length >= 5, 'PINs, and the keys of outbox and catcher');
   for (const { pid, title } of processes) {
     const visible = readFileSync(`/proc/${pid}/environ`, 'latin1') + readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-    t.notOk(visible.includes(pin), `S55: no PIN in environment or arguments of ${title}`);
+    t.notOk(
+      values.some((value) => visible.includes(value)),
+      `S55: no secret in environment or arguments of ${title}`,
+    );
   }
 });
 
@@ -51,15 +56,19 @@ t.test(
 
     const processes = descendants(sandbox.supervisor.pid!);
     const one = (name: keyof typeof users) => processes.find((process) => process.title.startsWith(`kyso ${name}`))!;
-    for (const name of ['api', 'signer', 'ca'] as const) {
+    for (const name of ['api', 'signer', 'ca', 'notify', 'catcher'] as const) {
       t.equal(statSync(`/proc/${one(name).pid}`).uid, users[name], `${name} runs as its own user`);
       t.match(readFileSync(`/proc/${one(name).pid}/status`, 'latin1'), /^Groups:\s*$/m, 'without supplementary groups');
     }
     const closed = [
       ...filesBelow(paths.own('signer')),
       ...filesBelow(paths.own('ca')),
+      ...filesBelow(paths.own('notify')),
       ...filesBelow(paths.secrets),
-      ...(['environ', 'mem', 'maps'] as const).map((file) => `/proc/${one('signer').pid}/${file}`),
+      ...(['environ', 'mem', 'maps'] as const).flatMap((file) => [
+        `/proc/${one('signer').pid}/${file}`,
+        `/proc/${one('notify').pid}/${file}`,
+      ]),
       ...descendants(one('signer').pid).map(({ pid }) => `/proc/${pid}/environ`),
       join(config.directory, 'sandbox.json'),
     ];

@@ -26,6 +26,8 @@ export type Sandbox = {
   /** A further subscriber with these credentials, since each of its one-time codes is good only once. */
   newPerson(wanted?: (Wanted | Wanted['keyType'])[]): Promise<Person>;
   supervisor: ChildProcess;
+  /** What all processes wrote to standard error. */
+  log: { text: string };
   stop(): Promise<void>;
 };
 
@@ -42,11 +44,19 @@ export type Person = {
 
 let persons = 0;
 
-export async function startSandbox(t: Test, store: ConfigFile['store'] = { engine: 'sqlite' }): Promise<Sandbox> {
+export async function startSandbox(
+  t: Test,
+  store: ConfigFile['store'] = { engine: 'sqlite' },
+  nodeOptions: string[] = [],
+): Promise<Sandbox> {
   const directory = shortDirectory(t);
   const port = await freePort();
   const config = await initSandbox(join(directory, 'd'), { port, store });
-  const supervisor = startServe(config);
+  const supervisor = startServe(config, nodeOptions);
+  const log = { text: '' };
+  supervisor.stderr?.on('data', (chunk) => {
+    log.text += String(chunk);
+  });
   const stop = async () => {
     if (supervisor.exitCode !== null || supervisor.signalCode !== null) return;
     const ended = once(supervisor, 'exit');
@@ -77,7 +87,7 @@ export async function startSandbox(t: Test, store: ConfigFile['store'] = { engin
     };
   };
   return {
-    ...{ config, baseUrl, csc, file, supervisor, stop },
+    ...{ config, baseUrl, csc, file, supervisor, log, stop },
     async newPerson(wanted = ['EC-P256']) {
       persons += 1;
       const userID = `person-${persons}-${randomBytes(4).toString('hex')}`;
@@ -97,9 +107,11 @@ export async function startSandbox(t: Test, store: ConfigFile['store'] = { engin
 }
 
 /** `kyso serve` with a clean environment, by way of env(1): tap's hooks would come back into whatever Node starts itself. */
-export function startServe(config: Config): ChildProcess {
-  const command = [process.execPath, main, 'serve', '--dir', config.directory];
-  return spawn('env', ['-i', `PATH=${process.env.PATH}`, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+export function startServe(config: Config, nodeOptions: string[] = []): ChildProcess {
+  const command = [process.execPath, ...nodeOptions, main, 'serve', '--dir', config.directory];
+  const child = spawn('env', ['-i', `PATH=${process.env.PATH}`, ...command], { stdio: ['ignore', 'ignore', 'pipe'] });
+  child.stderr.on('data', (chunk) => process.stderr.write(chunk));
+  return child;
 }
 
 export async function freePort(): Promise<number> {
