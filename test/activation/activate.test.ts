@@ -265,11 +265,5 @@ t.test('activation', async (t) => {
       await person.activate();
       t.equal((await rowsOf(world, person)).vault.openedBy, 'pin');
     },
-
-    'outside the sandbox nobody gets activation data': async (t, stores) => {
-      const { world } = await setUp(t, stores);
-      world.signer.sandboxDirectory = undefined;
-      await t.rejects(world.newPerson(), refused('configuration'));
-    },
   });
 });

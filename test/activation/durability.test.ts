@@ -160,7 +160,7 @@ t.test('what is durable before what', async (t) => {
       const sad = await person.authorize(hashes);
       const makeRoom = await fillDisk(world);
       await t.rejects(person.signHash(sad, hashes), refused('unavailable'));
-      const { credentialIDs } = await world.call('credentials.list', { subscriber: person.subscriber });
+      const { credentialIDs } = await world.call('credentials.list', { subscriber: person.subscriber, limit: 100 });
       t.same(credentialIDs, [person.credentialID]);
       t.same(world.token.signed, []);
       await makeRoom();

@@ -26,6 +26,7 @@ const newKey = (subscriber: string, credentialID = newId()) =>
     credentialID,
     subscriber,
     keyType: 'EC-P256',
+    otp: 'totp',
     lineHash: randomBytes(32).toString('base64'),
   }) as const;
 
@@ -127,7 +128,7 @@ t.test("ca's status feed", async (t) => {
       await world.obey(key);
       const order = { kind: 'certificate', credentialID: key.credentialID, chain: other.chain } as const;
       await t.rejects(world.obey(order), refused('orderRefused'));
-      const { credentialIDs } = await world.call('credentials.list', { subscriber });
+      const { credentialIDs } = await world.call('credentials.list', { subscriber, limit: 100 });
       t.same(credentialIDs, [person.credentialID]);
     },
 

@@ -229,14 +229,14 @@ t.test('a store that somebody else wrote to', async (t) => {
           const made = await signer.token.hmac({ label, data });
           const derived = deriveKey(made, vault.salt, 'kyso vault');
           t.throws(() => open(derived, vault.sealedPrivate, {}), refused('integrity'));
-          await t.rejects(signWithKey(signer, key, made, 'SHA-256', [hash!]), refused('integrity'));
+          await t.rejects(signWithKey(signer, key, made, { digest: 'SHA-256' }, [hash!]), refused('integrity'));
         }
       }
       const notPeppered = createHmac('sha256', 'no token').update(person.pin).digest();
-      await t.rejects(signWithKey(signer, key, notPeppered, 'SHA-256', [hash!]), refused('integrity'));
+      await t.rejects(signWithKey(signer, key, notPeppered, { digest: 'SHA-256' }, [hash!]), refused('integrity'));
 
       const dek = openWithSad(sad, authorization!);
-      t.equal((await signWithKey(signer, key, dek, 'SHA-256', [hash!])).length, 1, 'with the SAD it opens');
+      t.equal((await signWithKey(signer, key, dek, { digest: 'SHA-256' }, [hash!])).length, 1, 'with the SAD it opens');
       const privateKey = await openVault(signer, vault, Buffer.from(person.pin), async () => {});
       t.same(await openDek(privateKey!, key), dek, 'and with the PIN');
     },
@@ -246,7 +246,7 @@ t.test('a store that somebody else wrote to', async (t) => {
       const other = await signerToken(t);
       const { startSigner } = await import('../../src/activation/start.ts');
       const { cheapPin } = await import('../helpers/signer.ts');
-      const parts = { store: world.store, clock: world.clock, instance: 'x', sandboxDirectory: undefined };
+      const parts = { store: world.store, clock: world.clock, instance: 'x', notify: world.notify, onError: () => {} };
       await t.rejects(startSigner({ ...parts, token: other, pinCost: cheapPin }), refused('integrity'));
     },
 

@@ -8,8 +8,8 @@ export type FakeNotify = Peer<NotifyContract> & {
   messages: OutboundMessage[];
   away: boolean;
   delayed: boolean;
-  /** The newest message of this template whose `userID`, address or phone is `who`; waits for it. */
-  sent(template: TemplateName, who?: string): Promise<OutboundMessage>;
+  /** The newest message of this template whose `userID`, address or phone is `who`, not among the first `seen`; waits for it. */
+  sent(template: TemplateName, who?: string, seen?: number): Promise<OutboundMessage>;
 };
 
 export function fakeNotify(): FakeNotify {
@@ -29,12 +29,14 @@ export function fakeNotify(): FakeNotify {
       }
       return {} as never;
     },
-    async sent(template, who) {
+    async sent(template, who, seen = 0) {
       const find = () =>
-        self.messages.findLast(
-          ({ template: name, to, values }) =>
-            name === template && (who === undefined || [values.userID, to].includes(who)),
-        );
+        self.messages
+          .slice(seen)
+          .findLast(
+            ({ template: name, to, values }) =>
+              name === template && (who === undefined || [values.userID, to].includes(who)),
+          );
       await until(async () => find() !== undefined);
       return find()!;
     },

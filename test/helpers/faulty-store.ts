@@ -1,0 +1,41 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { KysoError } from '../../src/base/errors.ts';
+import type { SignerStore } from '../../src/store/signer/tables.ts';
+
+/**
+ * How a write goes wrong: it never begins; all of it is rolled back at the end; or it is committed, and only the answer
+ * is lost on its way.
+ */
+export type WriteFault = 'refused' | 'rolledBack' | 'answerLost';
+
+const background = new AsyncLocalStorage<true>();
+
+/** Runs `work`; what it starts that goes on by itself never meets a fault, however its writes fall between others. */
+export const inBackground = <R>(work: () => R): R => background.run(true, work);
+
+export type FaultyStore = SignerStore & {
+  /** Makes the `nth` write of calls from now (1: the next) go wrong. */
+  failWrite(nth: number, fault: WriteFault): void;
+};
+
+export function faulty(store: SignerStore): FaultyStore {
+  const faults: (WriteFault | undefined)[] = [];
+  const failure = () => new KysoError('unavailable', 'the store did not record the change');
+  return {
+    ...store,
+    failWrite(nth, fault) {
+      faults[nth - 1] = fault;
+    },
+    async write(work) {
+      const fault = background.getStore() ? undefined : faults.shift();
+      if (fault === 'refused') throw failure();
+      const result = await store.write(async (tx) => {
+        const value = await work(tx);
+        if (fault === 'rolledBack') throw failure();
+        return value;
+      });
+      if (fault === 'answerLost') throw failure();
+      return result;
+    },
+  };
+}
