@@ -77,7 +77,9 @@ function schemeOf(signer: Signer, keyType: KeyTypeName, request: Request): SignS
   const { signAlgo, hashAlgo, signAlgoParams } = request;
   if (!signer.token.signAlgos(keyType).includes(signAlgo)) throw new KysoError('signAlgoInvalid');
   const params = signAlgoParams === undefined ? undefined : Buffer.from(signAlgoParams, 'base64');
-  return resolveScheme(keyType, signAlgo, hashAlgo, params);
+  const scheme = resolveScheme(keyType, signAlgo, hashAlgo, params);
+  if (!signer.token.serves(keyType, scheme)) throw new KysoError('signAlgoParamsInvalid');
+  return scheme;
 }
 
 /** Says which of its conditions a spend would miss; the spend itself asks them all again, in its UPDATE. */

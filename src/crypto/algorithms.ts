@@ -1,24 +1,14 @@
 import { KysoError } from '../base/errors.ts';
+import { type DigestName, digestByOid, digests } from './digests.ts';
+import { type PssParameters, readPssParams } from './pss.ts';
 
-/** A digest algorithm. `digestInfo` is the DER that RFC 8017 §9.2 note 1 puts before the digest for PKCS#1 v1.5. */
-export type Digest = { name: string; oid: string; length: number; digestInfo: Buffer };
+export * from './digests.ts';
+export { type PssParameters, pssParams } from './pss.ts';
 
-const digest = (name: string, oid: string, length: number, digestInfoHex: string): Digest => ({
-  name,
-  oid,
-  length,
-  digestInfo: Buffer.from(digestInfoHex, 'hex'),
-});
-
-export const digests = {
-  'SHA-256': digest('SHA-256', '2.16.840.1.101.3.4.2.1', 32, '3031300d060960864801650304020105000420'),
-  'SHA-384': digest('SHA-384', '2.16.840.1.101.3.4.2.2', 48, '3041300d060960864801650304020205000430'),
-  'SHA-512': digest('SHA-512', '2.16.840.1.101.3.4.2.3', 64, '3051300d060960864801650304020305000440'),
-} as const satisfies Record<string, Digest>;
-
-export type DigestName = keyof typeof digests;
-
-/** A kind of signing key. `bits` is `key.len` of CSC; `curveOid` is `key.curve`; `signatureBytes` is what the token answers. */
+/**
+ * A kind of signing key. `bits` is `key.len` of CSC; `curveOid` is `key.curve`; `opensslCurve` is the name that
+ * node:crypto has for the curve; `signatureBytes` is what the token answers.
+ */
 export type KeyType =
   | { name: 'RSA-2048' | 'RSA-3072' | 'RSA-4096'; family: 'RSA'; bits: number; signatureBytes: number }
   | {
@@ -28,6 +18,7 @@ export type KeyType =
       signatureBytes: number;
       curve: 'P-256' | 'P-384' | 'P-521';
       curveOid: string;
+      opensslCurve: string;
     };
 
 export const keyTypes = {
@@ -36,25 +27,25 @@ export const keyTypes = {
   'RSA-4096': { name: 'RSA-4096', family: 'RSA', bits: 4096, signatureBytes: 512 },
   'EC-P256': {
     ...{ name: 'EC-P256', family: 'EC', bits: 256, signatureBytes: 64 },
-    ...{ curve: 'P-256', curveOid: '1.2.840.10045.3.1.7' },
+    ...{ curve: 'P-256', curveOid: '1.2.840.10045.3.1.7', opensslCurve: 'prime256v1' },
   },
   'EC-P384': {
     ...{ name: 'EC-P384', family: 'EC', bits: 384, signatureBytes: 96 },
-    ...{ curve: 'P-384', curveOid: '1.3.132.0.34' },
+    ...{ curve: 'P-384', curveOid: '1.3.132.0.34', opensslCurve: 'secp384r1' },
   },
   'EC-P521': {
     ...{ name: 'EC-P521', family: 'EC', bits: 521, signatureBytes: 132 },
-    ...{ curve: 'P-521', curveOid: '1.3.132.0.35' },
+    ...{ curve: 'P-521', curveOid: '1.3.132.0.35', opensslCurve: 'secp521r1' },
   },
 } as const satisfies Record<string, KeyType>;
 
 export type KeyTypeName = keyof typeof keyTypes;
 
 /**
- * A value of CSC's `signAlgo`. `digest` is the hash that the OID implies; where it implies none (rsaEncryption),
- * `hashAlgo` must name it (CSC v1 §11.9).
+ * A value of CSC's `signAlgo`. `digest` is the hash that the OID implies; where it implies none, `signAlgoParams` must
+ * say it if the algorithm takes parameters (RSASSA-PSS), and `hashAlgo` if not (rsaEncryption; CSC v1 §11.9).
  */
-export type SignAlgo = { oid: string; family: 'RSA' | 'EC'; digest?: DigestName };
+export type SignAlgo = { oid: string; family: 'RSA' | 'EC'; digest?: DigestName; params?: 'pss' };
 
 /** The one table of signature algorithms, in the order of `key.algo`: hash-bound first, since clients take the first. */
 export const signAlgos: readonly SignAlgo[] = [
@@ -62,6 +53,7 @@ export const signAlgos: readonly SignAlgo[] = [
   { oid: '1.2.840.113549.1.1.12', family: 'RSA', digest: 'SHA-384' },
   { oid: '1.2.840.113549.1.1.13', family: 'RSA', digest: 'SHA-512' },
   { oid: '1.2.840.113549.1.1.1', family: 'RSA' },
+  { oid: '1.2.840.113549.1.1.10', family: 'RSA', params: 'pss' },
   { oid: '1.2.840.10045.4.3.2', family: 'EC', digest: 'SHA-256' },
   { oid: '1.2.840.10045.4.3.3', family: 'EC', digest: 'SHA-384' },
   { oid: '1.2.840.10045.4.3.4', family: 'EC', digest: 'SHA-512' },
@@ -72,34 +64,44 @@ export function signAlgosOf(keyType: KeyTypeName): string[] {
   return signAlgos.filter((algo) => algo.family === keyTypes[keyType].family).map((algo) => algo.oid);
 }
 
-/** The digest algorithm with this OID, if it is one that we accept (SHA-256 or stronger, CSC v1 §11.9). */
-export function digestByOid(oid: string): DigestName | undefined {
-  return digestNames.find((name) => digests[name].oid === oid);
+/** The member of a request that must name the hash of this `signAlgo`; undefined when the OID does, or is unknown. */
+export function hashMember(signAlgo: string): 'hashAlgo' | 'signAlgoParams' | undefined {
+  const algo = signAlgos.find((row) => row.oid === signAlgo);
+  if (!algo || algo.digest) return undefined;
+  return algo.params ? 'signAlgoParams' : 'hashAlgo';
 }
-
-/** The digest algorithm whose output has this many bytes: at authorization only the length is known (design §4). */
-export function digestByLength(length: number): DigestName | undefined {
-  return digestNames.find((name) => digests[name].length === length);
-}
-
-export const digestNames = Object.keys(digests) as DigestName[];
-
-/** Parameters of RSASSA-PSS (RFC 8017 §8.1) besides the digest: MGF1's digest, and the salt's length in bytes. */
-export type PssParameters = { mgfDigest: DigestName; saltLength: number };
 
 /** How a digest becomes a signature: RSASSA-PKCS1-v1_5 or ECDSA, by the key's family; with `pss`, RSASSA-PSS. */
 export type SignScheme = { digest: DigestName; pss?: PssParameters };
 
+/** The longest salt, in bytes, for which an RSA key has room beside this digest: emLen − hLen − 2 (RFC 8017 §9.1.1). */
+export function longestSalt(keyType: KeyTypeName, digest: DigestName): number {
+  return keyTypes[keyType].signatureBytes - digests[digest].length - 2;
+}
+
 /**
- * Resolves `signAlgo` and `hashAlgo` of a request to one digest algorithm for a key of `keyType`. An implied hash
- * wins over `hashAlgo`, which is then ignored (CSC v1 §11.9).
+ * Resolves the algorithm members of a request to one way of signing with a key of `keyType`. An implied hash wins over
+ * `hashAlgo`, which is then ignored (CSC v1 §11.9); `params`, DER, are ignored where the algorithm takes none. With
+ * RSASSA-PSS they name the hash, and `hashAlgo` may only repeat it.
  * @throws KysoError signAlgoInvalid — unknown OID, or one that this key cannot serve
  * @throws KysoError hashAlgoInvalid — no hash implied, and `hashAlgo` is missing or not accepted
+ * @throws KysoError signAlgoParamsInvalid — RSASSA-PSS with parameters that are missing, unreadable, not accepted, in
+ *   contradiction to `hashAlgo`, or with a salt for which the key has no room
  */
-export function resolveScheme(keyType: KeyTypeName, signAlgo: string, hashAlgo?: string, _params?: Buffer): SignScheme {
+export function resolveScheme(keyType: KeyTypeName, signAlgo: string, hashAlgo?: string, params?: Buffer): SignScheme {
   const algo = signAlgos.find((row) => row.oid === signAlgo && row.family === keyTypes[keyType].family);
   if (!algo) throw new KysoError('signAlgoInvalid');
+  if (algo.params) return pssScheme(keyType, hashAlgo, params);
   const name = algo.digest ?? (hashAlgo === undefined ? undefined : digestByOid(hashAlgo));
   if (!name) throw new KysoError('hashAlgoInvalid');
   return { digest: name };
+}
+
+function pssScheme(keyType: KeyTypeName, hashAlgo: string | undefined, params: Buffer | undefined): SignScheme {
+  const scheme = params && readPssParams(params);
+  if (!scheme) throw new KysoError('signAlgoParamsInvalid');
+  const { digest, pss } = scheme;
+  if (hashAlgo !== undefined && hashAlgo !== digests[digest].oid) throw new KysoError('signAlgoParamsInvalid');
+  if (pss.saltLength > longestSalt(keyType, digest)) throw new KysoError('signAlgoParamsInvalid');
+  return scheme;
 }

@@ -2,6 +2,7 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import pkcs11, { type Handle, type KeyPair } from 'pkcs11js';
 import { KysoError } from '../base/errors.ts';
 import { type KeyTypeName, keyTypes } from '../crypto/algorithms.ts';
+import { derOid, readWhole } from '../crypto/der.ts';
 import type { Session } from './module.ts';
 import { type Place, privateKeyTemplate, publicKeyTemplate } from './templates.ts';
 
@@ -23,7 +24,7 @@ export function generateKeyPair(session: Session, keyType: KeyTypeName, place: P
 export function readPublicKey(session: Session, key: Handle): { keyType: KeyTypeName; spki: Buffer } {
   const [type] = read(session, key, pkcs11.CKA_KEY_TYPE);
   const rsa = type?.readUInt32LE() === pkcs11.CKK_RSA;
-  return rsa ? rsaPublicKey(session, key) : p256PublicKey(session, key);
+  return rsa ? rsaPublicKey(session, key) : ecPublicKey(session, key);
 }
 
 function rsaPublicKey(session: Session, key: Handle) {
@@ -39,14 +40,18 @@ function rsaPublicKey(session: Session, key: Handle) {
   return { keyType: type.name, spki: spkiOf({ kty: 'RSA', n, e }) };
 }
 
-/** CKA_EC_POINT is an uncompressed point (SEC 1 §2.3.3) in a DER OCTET STRING. */
-function p256PublicKey(session: Session, key: Handle) {
-  const [point = Buffer.of()] = read(session, key, pkcs11.CKA_EC_POINT);
-  if (point.length !== 67 || point.readUIntBE(0, 3) !== 0x044104) {
-    throw new KysoError('integrity', 'the token holds a point that is not of P-256');
+/** CKA_EC_POINT is an uncompressed point (SEC 1 §2.3.3) in a DER OCTET STRING, CKA_EC_PARAMS the OID of the curve. */
+function ecPublicKey(session: Session, key: Handle) {
+  const [params, wrapped = Buffer.of()] = read(session, key, pkcs11.CKA_EC_PARAMS, pkcs11.CKA_EC_POINT);
+  const type = Object.values(keyTypes).find((row) => row.family === 'EC' && params?.equals(derOid(row.curveOid)));
+  if (type?.family !== 'EC') throw new KysoError('integrity', 'the token holds a key on a curve that we do not know');
+  const point = Buffer.from(readWhole(wrapped, 0x04) ?? []);
+  const width = type.signatureBytes / 2;
+  if (point.length !== 1 + 2 * width || point[0] !== 0x04) {
+    throw new KysoError('integrity', `the token holds a point that is not of ${type.curve}`);
   }
-  const [x, y] = [point.toString('base64url', 3, 35), point.toString('base64url', 35)];
-  return { keyType: 'EC-P256' as const, spki: spkiOf({ kty: 'EC', crv: 'P-256', x, y }) };
+  const [x, y] = [point.toString('base64url', 1, 1 + width), point.toString('base64url', 1 + width)];
+  return { keyType: type.name, spki: spkiOf({ kty: 'EC', crv: type.curve, x, y }) };
 }
 
 function spkiOf(jwk: JsonWebKey): Buffer {

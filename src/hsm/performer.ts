@@ -1,10 +1,11 @@
+import { KysoError } from '../base/errors.ts';
+import { type Capabilities, serves } from './capabilities.ts';
 import { remedyFor, toFailure } from './errors.ts';
 import { closeSession, openSession, type Session, type Slot } from './module.ts';
 import { assertTokenHasKeys, findKey } from './objects.ts';
-import type { Capabilities } from './probe.ts';
 import type { Operations, Task, WorkerMessage } from './protocol.ts';
 import { hmac, residentPublicKey, signResident } from './resident-keys.ts';
-import { assertDigestLengths } from './signing.ts';
+import { assertSignable } from './signing.ts';
 import { generateWrapped, signWrapped } from './subscriber-keys.ts';
 
 /**
@@ -39,14 +40,20 @@ export function createPerformer(slot: Slot, capabilities: Capabilities): (task: 
 function perform(session: Session, capabilities: Capabilities, task: Task): Operations[Task['operation']]['answer'] {
   switch (task.operation) {
     case 'generateKeyPair': {
-      const kek = findKey(session, 'secret', task.request.kek);
-      return generateWrapped(session, kek, capabilities.wrapMechanism, task.request.keyType);
+      const { kek, keyType } = task.request;
+      if (!capabilities.keyTypes.includes(keyType)) {
+        throw new KysoError('configuration', `this token cannot make keys of type ${keyType}`);
+      }
+      return generateWrapped(session, findKey(session, 'secret', kek), capabilities.wrapMechanism, keyType);
     }
     case 'sign':
-      assertDigestLengths(task.request);
+      assertSignable(task.request);
+      if (!serves(capabilities, task.request.keyType, task.request)) {
+        throw new KysoError('signAlgoInvalid', 'this token cannot sign so');
+      }
       return signWrapped(session, task.request);
     case 'signResident':
-      assertDigestLengths(task.request);
+      assertSignable(task.request);
       return signResident(session, task.request);
     case 'hmac':
       return hmac(session, task.request.label, task.request.data);

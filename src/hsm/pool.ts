@@ -1,6 +1,7 @@
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
-import { type KeyTypeName, signAlgosOf } from '../crypto/algorithms.ts';
+import { type KeyTypeName, type SignScheme, signAlgosOf } from '../crypto/algorithms.ts';
+import { type Capabilities, servedAlgos, serves } from './capabilities.ts';
 import { createCrew } from './crew.ts';
 import type { OperationName, Operations, Task } from './protocol.ts';
 import { startWorker } from './worker-process.ts';
@@ -25,7 +26,8 @@ type Call<Name extends OperationName> = (request: Operations[Name]['request']) =
 
 /**
  * A token, as the rest of Kyso uses it. Calls throw KysoError `tokenUnavailable` (no worker, no answer in time: try
- * later), `integrity` (a blob, key or signature is not what it should be) or `internal`.
+ * later), `integrity` (a blob, key or signature is not what it should be), `configuration` (a kind of key that this
+ * token cannot make), `signAlgoInvalid` (a signature that it cannot make) or `internal`.
  */
 export type Token = {
   /** Makes a subscriber's key pair, which exists unwrapped only in the token and only during the call. */
@@ -38,8 +40,13 @@ export type Token = {
   hmac: Call<'hmac'>;
   /** The public key of a signing key that stays in the token. */
   publicKey: Call<'publicKey'>;
-  /** The `signAlgo` OIDs that this token can serve with a key of this type, preferred first (`key.algo`). */
+  /**
+   * The `signAlgo` OIDs that this token can serve with a key of this type, preferred first (`key.algo`): as the worker
+   * that started last found, and all of the table before the first is up.
+   */
   signAlgos(keyType: KeyTypeName): string[];
+  /** Whether this token can sign in this way with a key of this type: not every one takes every PSS parameter. */
+  serves(keyType: KeyTypeName, scheme: SignScheme): boolean;
   /** `ready`: signatures can be made now. `workers`: how many workers can make them. */
   status(): { ready: boolean; workers: number };
   /** Ends all workers. Calls under way fail with tokenUnavailable. */
@@ -57,6 +64,7 @@ const digestsPerSlice = 32;
 export async function startToken(config: TokenConfig, pin: Buffer, events: TokenEvents): Promise<Token> {
   const { workers, deadline = defaultDeadline, ...workerConfig } = config;
   let lastStart: Promise<unknown> = Promise.resolve();
+  let capabilities: Capabilities | undefined;
   let closed = false;
 
   const crewOptions = { deadline, start: startInTurn, report: (error: unknown) => events.onTrouble?.(error) };
@@ -68,7 +76,9 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
     const start = lastStart.then(async () => {
       if (closed) throw new KysoError('tokenUnavailable', 'the token is closed');
       try {
-        return await startWorker({ ...workerConfig, pin, deadline });
+        const started = await startWorker({ ...workerConfig, pin, deadline });
+        capabilities = started.capabilities;
+        return started.worker;
       } catch (error) {
         if (error instanceof KysoError && error.kind === 'tokenPinRefused') refusePin();
         throw error;
@@ -116,7 +126,8 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
     signResident: (request) => sliced('signResident', request),
     hmac: (request) => one('hmac', request),
     publicKey: (request) => one('publicKey', request),
-    signAlgos: signAlgosOf,
+    signAlgos: (keyType) => (capabilities ? servedAlgos(capabilities, keyType) : signAlgosOf(keyType)),
+    serves: (keyType, scheme) => capabilities === undefined || serves(capabilities, keyType, scheme),
     status: () => ({ ready: signers.size() > 0, workers: signers.size() }),
     stop,
   };

@@ -1,17 +1,18 @@
 import type { ErrorKind } from '../base/errors.ts';
-import type { DigestName, KeyTypeName } from '../crypto/algorithms.ts';
+import type { DigestName, KeyTypeName, SignScheme } from '../crypto/algorithms.ts';
+import type { Capabilities } from './capabilities.ts';
 
 /** A fresh subscriber key: `wrapped` under the KEK by `mechanism`, `spki` its SubjectPublicKeyInfo in DER. */
 export type GeneratedKey = { wrapped: Buffer; mechanism: string; spki: Buffer };
 
-/** What a signature is made over: each of `digests` has the length of `digest`. */
-type Digests = { digest: DigestName; digests: Buffer[] };
+/** What is signed with which kind of key: each of `digests` has the length of its algorithm. */
+type Signing = { keyType: KeyTypeName; spki: Buffer; digests: Buffer[] };
 
 /** Signing with a wrapped subscriber key; `kek` is the label of the key that wrapped it. */
-export type SignJob = { keyType: KeyTypeName; kek: string; wrapped: Buffer; mechanism: string; spki: Buffer } & Digests;
+export type SignJob = { kek: string; wrapped: Buffer; mechanism: string } & Signing & SignScheme;
 
-/** Signing with a key that stays in the token, found by its label. */
-export type SignResidentJob = { label: string; keyType: KeyTypeName; spki: Buffer } & Digests;
+/** Signing with a key that stays in the token, found by its label: PKCS#1 v1.5 or ECDSA. */
+export type SignResidentJob = { label: string; digest: DigestName } & Signing;
 
 /** Everything a token worker does: what it is asked, and what it answers. Signatures are in wire form and verified. */
 export type Operations = {
@@ -37,9 +38,11 @@ export type WorkerConfiguration = { module: string; label: string; pin: Buffer }
 /** A KysoError on its way between processes; `detail` (PKCS#11 text) ends up in `cause` only. */
 export type Failure = { kind: ErrorKind; message: string; detail: string };
 
-/** A message from a worker to the pool. After `lost` the worker ends itself: only a new process can heal. */
+/** The first message from a worker to the pool. */
+export type WorkerStart = { is: 'ready'; capabilities: Capabilities } | ({ is: 'lost' } & Failure);
+
+/** What a worker answers a task. After `lost` it ends itself: only a new process can heal. */
 export type WorkerMessage =
-  | { is: 'ready' }
   | { is: 'done'; answer: Operations[OperationName]['answer'] }
   | ({ is: 'failed' | 'lost' } & Failure);
 

@@ -39,5 +39,5 @@ export function paddedLabel(label: string): string {
   return label + ' '.repeat(Math.max(0, 32 - Buffer.byteLength(label)));
 }
 
-/** Room for any wrapped key that we make: an RSA-3072 PKCS#8 is about 1.8 kB. pkcs11js wants the buffer beforehand. */
+/** Room for any wrapped key that we make: an RSA-4096 PKCS#8 is about 2.4 kB. pkcs11js wants the buffer beforehand. */
 export const wrappedKeyRoom = 4096;

@@ -8,7 +8,7 @@ import { destroyedAfter, findKey } from './objects.ts';
 import type { GeneratedKey, SignJob } from './protocol.ts';
 import { isWrapMechanism, type WrapMechanism, wrapMechanisms, wrappedKeyRoom } from './provider.ts';
 import { signDigests } from './signing.ts';
-import { canaryTemplate, privateKeyTemplate } from './templates.ts';
+import { canaryTemplate, privateKeyTemplate, signMechanism } from './templates.ts';
 
 type UnwrappedJob = Omit<SignJob, 'kek'>;
 
@@ -47,7 +47,8 @@ export function signWrapped(session: Session, job: SignJob): Buffer[] {
   return signUnwrapped(session, findKey(session, 'secret', job.kek), job);
 }
 
-function signUnwrapped(session: Session, kek: Handle, job: UnwrappedJob): Buffer[] {
+/** As `signWrapped`, with the handle of the KEK. The key can do what the job needs, and nothing else. */
+export function signUnwrapped(session: Session, kek: Handle, job: UnwrappedJob): Buffer[] {
   const key = unwrap(session, kek, job);
   return destroyedAfter(session, [key], () => signDigests(session, key, job));
 }
@@ -63,9 +64,9 @@ function wrap({ module, handle }: Session, kek: Handle, mechanism: WrapMechanism
   return Buffer.from(wrapped);
 }
 
-function unwrap(session: Session, kek: Handle, { keyType, wrapped, mechanism }: UnwrappedJob): Handle {
+function unwrap(session: Session, kek: Handle, { keyType, wrapped, mechanism, pss }: UnwrappedJob): Handle {
   if (!isWrapMechanism(mechanism)) throw new KysoError('integrity', 'a key blob names an unknown wrapping mechanism');
-  const template = privateKeyTemplate(keyType, 'session', false);
+  const template = privateKeyTemplate(keyType, 'session', false, signMechanism(keyType, pss));
   const wrapping = { mechanism: wrapMechanisms[mechanism] };
   try {
     return session.module.C_UnwrapKey(session.handle, wrapping, kek, wrapped, template);

@@ -1,20 +1,28 @@
 import pkcs11, { type Attribute } from 'pkcs11js';
-import { type KeyTypeName, keyTypes } from '../crypto/algorithms.ts';
+import { type KeyTypeName, keyTypes, type PssParameters } from '../crypto/algorithms.ts';
+import { derOid } from '../crypto/der.ts';
 import { allowedMechanisms, sealed, wrapMechanisms } from './provider.ts';
 
 /** A session object dies with its session; a token object is found again by its label. */
 export type Place = 'session' | { label: string; id: Buffer };
 
-/** The mechanism of a key's signatures: PKCS#1 v1.5 over a DigestInfo, or ECDSA over a digest. */
-export function signMechanism(keyType: KeyTypeName): number {
-  return keyTypes[keyType].family === 'RSA' ? pkcs11.CKM_RSA_PKCS : pkcs11.CKM_ECDSA;
+/** The mechanism of a signature: ECDSA over a digest, PKCS#1 v1.5 over a DigestInfo, with `pss` PSS over a digest. */
+export function signMechanism(keyType: KeyTypeName, pss?: PssParameters): number {
+  if (keyTypes[keyType].family === 'EC') return pkcs11.CKM_ECDSA;
+  return pss ? pkcs11.CKM_RSA_PKCS_PSS : pkcs11.CKM_RSA_PKCS;
 }
 
 /**
- * A private signing key (S5): sensitive, for signing by its own mechanism only, unchangeable. `extractable` holds for
- * the moment between generation and wrapping and for nothing else.
+ * A private signing key (S5): sensitive, for signing by one mechanism only, unchangeable. `extractable` holds for the
+ * moment between generation and wrapping and for nothing else. `mechanism` is another one than PKCS#1 v1.5 or ECDSA
+ * for a key that is unwrapped to sign by it.
  */
-export function privateKeyTemplate(keyType: KeyTypeName, place: Place, extractable: boolean): Attribute[] {
+export function privateKeyTemplate(
+  keyType: KeyTypeName,
+  place: Place,
+  extractable: boolean,
+  mechanism = signMechanism(keyType),
+): Attribute[] {
   return sealed([
     { type: pkcs11.CKA_CLASS, value: pkcs11.CKO_PRIVATE_KEY },
     { type: pkcs11.CKA_KEY_TYPE, value: pkcs11KeyType(keyType) },
@@ -22,7 +30,7 @@ export function privateKeyTemplate(keyType: KeyTypeName, place: Place, extractab
     { type: pkcs11.CKA_EXTRACTABLE, value: extractable },
     ...yes(pkcs11.CKA_PRIVATE, pkcs11.CKA_SENSITIVE, pkcs11.CKA_SIGN),
     ...no(pkcs11.CKA_SIGN_RECOVER, pkcs11.CKA_DECRYPT, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE),
-    allowedMechanisms(signMechanism(keyType)),
+    allowedMechanisms(mechanism),
   ]);
 }
 
@@ -97,9 +105,7 @@ function pkcs11KeyType(keyType: KeyTypeName): number {
 
 function parameters(keyType: KeyTypeName): Attribute[] {
   const type = keyTypes[keyType];
-  if (type.family === 'EC') {
-    return [{ type: pkcs11.CKA_EC_PARAMS, value: Buffer.from('06082a8648ce3d030107', 'hex') }]; // OID of P-256
-  }
+  if (type.family === 'EC') return [{ type: pkcs11.CKA_EC_PARAMS, value: derOid(type.curveOid) }];
   return [
     { type: pkcs11.CKA_MODULUS_BITS, value: type.bits },
     { type: pkcs11.CKA_PUBLIC_EXPONENT, value: Buffer.from('010001', 'hex') },

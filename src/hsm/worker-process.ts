@@ -1,7 +1,8 @@
 import { KysoError } from '../base/errors.ts';
+import type { Capabilities } from './capabilities.ts';
 import { endOf, exchange, forkEntry } from './child.ts';
 import { fromFailure } from './errors.ts';
-import type { Task, WorkerConfiguration, WorkerMessage } from './protocol.ts';
+import type { Task, WorkerConfiguration, WorkerMessage, WorkerStart } from './protocol.ts';
 
 /** `failed` is the task's own fault; after `lost` the worker is gone, and another one may try the task. */
 export type Outcome = { is: 'done'; answer: unknown } | { is: 'failed' | 'lost'; error: KysoError };
@@ -19,21 +20,25 @@ export type WorkerOptions = WorkerConfiguration & {
 const startDeadline = 10_000;
 const stopGrace = 2000;
 
+/** A worker that is up, and what it found that its token can do. */
+export type StartedWorker = { worker: WorkerProcess; capabilities: Capabilities };
+
 /**
  * Starts a token worker and waits until it is logged in and has passed its self-test.
  * @throws KysoError tokenPinRefused — the token refused the PIN; do not try again
  * @throws KysoError tokenUnavailable | integrity | internal — it could not start, for a reason the message gives
  */
-export async function startWorker({ environment, deadline, ...configuration }: WorkerOptions): Promise<WorkerProcess> {
+export async function startWorker({ environment, deadline, ...configuration }: WorkerOptions): Promise<StartedWorker> {
   const child = forkEntry('worker.ts', environment);
   const exited = endOf(child);
-  const started = toOutcome(await exchange<WorkerMessage>(child, configuration, startDeadline));
-  if (started.is === 'done') {
-    return { perform: async (task) => toOutcome(await exchange(child, task, deadline)), stop, exited };
+  const started = await exchange<WorkerStart>(child, configuration, startDeadline);
+  if (typeof started !== 'string' && started.is === 'ready') {
+    const perform = async (task: Task) => toOutcome(await exchange(child, task, deadline));
+    return { worker: { perform, stop, exited }, capabilities: started.capabilities };
   }
   stop();
   await exited; // its login ends before the next worker's begins
-  throw started.error;
+  throw typeof started === 'string' ? lossOf(started) : fromFailure(started);
 
   function stop(): void {
     if (child.connected) child.disconnect();
@@ -42,13 +47,13 @@ export async function startWorker({ environment, deadline, ...configuration }: W
   }
 }
 
-function toOutcome(message: WorkerMessage | 'died' | 'hung'): Outcome {
-  if (message === 'died') return lost('a token worker died');
-  if (message === 'hung') return lost('a token worker hung and was killed');
-  if (message.is === 'ready') return { is: 'done', answer: undefined };
+const endings = { died: 'a token worker died', hung: 'a token worker hung and was killed' };
+
+function toOutcome(message: WorkerMessage | keyof typeof endings): Outcome {
+  if (typeof message === 'string') return { is: 'lost', error: lossOf(message) };
   return message.is === 'done' ? message : { is: message.is, error: fromFailure(message) };
 }
 
-function lost(message: string): Outcome {
-  return { is: 'lost', error: new KysoError('tokenUnavailable', message) };
+function lossOf(ending: keyof typeof endings): KysoError {
+  return new KysoError('tokenUnavailable', endings[ending]);
 }

@@ -7,7 +7,7 @@ import { closeSession, connect, finalizeModule, openSession } from './module.ts'
 import { assertTokenHasKeys } from './objects.ts';
 import { createPerformer } from './performer.ts';
 import { probe, selfTest } from './probe.ts';
-import type { Task, WorkerConfiguration, WorkerMessage } from './protocol.ts';
+import type { Task, WorkerConfiguration, WorkerMessage, WorkerStart } from './protocol.ts';
 
 // A signal to the whole process group (Ctrl-C) is the parent's to answer: it still needs its workers to finish.
 process.on('SIGINT', () => {});
@@ -21,20 +21,19 @@ process.once('message', start);
 async function start(configuration: WorkerConfiguration): Promise<void> {
   try {
     const slot = await connect(configuration);
-    const capabilities = probe(slot);
+    const capabilities = selfTest(slot, probe(slot));
     const session = openSession(slot);
-    selfTest(session, capabilities);
     assertTokenHasKeys(session);
     closeSession(session);
     const perform = createPerformer(slot, capabilities);
     process.on('message', (task: Task) => send(perform(task)));
-    send({ is: 'ready' });
+    send({ is: 'ready', capabilities });
   } catch (error) {
     send({ is: 'lost', ...toFailure(error) });
   }
 }
 
-function send(message: WorkerMessage): void {
+function send(message: WorkerStart | WorkerMessage): void {
   process.send?.(message, () => {
     if (message.is === 'lost') process.exit(1);
   });

@@ -1,3 +1,5 @@
+import { keyTypes } from '../crypto/algorithms.ts';
+
 /** Key usage bits that our profiles use (RFC 5280 §4.2.1.3). */
 export type KeyUsage = 'digitalSignature' | 'nonRepudiation' | 'keyCertSign' | 'cRLSign';
 
@@ -49,7 +51,7 @@ export const profiles = {
   individual: {
     name: 'individual',
     keyUsage: ['digitalSignature', 'nonRepudiation'],
-    keyTypes: ['RSA-2048', 'EC-P256'],
+    keyTypes: Object.keys(keyTypes),
     years: legalYears.subscriber,
     email: true,
     personalId: false,

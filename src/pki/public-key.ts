@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import * as asn1 from 'asn1js';
 import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { keyTypes } from '../crypto/algorithms.ts';
 
 /**
  * Reads a SubjectPublicKeyInfo.
@@ -17,13 +18,17 @@ export function importSpki(spki: Uint8Array): KeyObject {
 
 /**
  * The type of a public key in the names of the algorithm table: `RSA-<bits>`, `EC-P256`; a key that the table could
- * never name gets the name its library has for it.
+ * never name gets the name that its library has for it.
  */
 export function keyTypeOf(key: KeyObject): string {
   const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa') return `RSA-${modulusLength}`;
-  if (key.asymmetricKeyType === 'ec') return namedCurve === 'prime256v1' ? 'EC-P256' : `EC-${namedCurve}`;
+  if (key.asymmetricKeyType === 'ec') return nameOnCurve(namedCurve) ?? `EC-${namedCurve}`;
   return String(key.asymmetricKeyType);
+}
+
+function nameOnCurve(curve: string | undefined): string | undefined {
+  return Object.values(keyTypes).find((type) => type.family === 'EC' && type.opensslCurve === curve)?.name;
 }
 
 /**

@@ -15,7 +15,10 @@ export type TestPki = { directory: string; root: string; signer(newkey: string):
 export const newkeys = {
   'RSA-2048': 'rsa:2048',
   'RSA-3072': 'rsa:3072',
+  'RSA-4096': 'rsa:4096',
   'EC-P256': 'ec -pkeyopt ec_paramgen_curve:P-256',
+  'EC-P384': 'ec -pkeyopt ec_paramgen_curve:P-384',
+  'EC-P521': 'ec -pkeyopt ec_paramgen_curve:P-521',
 } as const satisfies Record<keyof typeof keyTypes, string>;
 
 const config = `

@@ -1,21 +1,27 @@
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type KeyTypeName, keyTypes } from '../../src/crypto/algorithms.ts';
 import { type CertificateDraft, newSerialNumber } from '../../src/pki/certificate.ts';
 import { lint, signLinted } from '../../src/pki/lint.ts';
 import type { Subject } from '../../src/pki/names.ts';
 import { certificatePem } from '../../src/pki/pem.ts';
 import { type Profile, profiles, validityOf } from '../../src/pki/profiles.ts';
 
+/** A key pair of node:crypto of a type of the algorithm table. */
+export function testKeyPair(name: KeyTypeName): { privateKey: KeyObject; publicKey: KeyObject } {
+  const type = keyTypes[name];
+  return type.family === 'EC'
+    ? generateKeyPairSync('ec', { namedCurve: type.curve })
+    : generateKeyPairSync('rsa', { modulusLength: type.bits });
+}
+
 /** A key pair of node:crypto, standing in for one in a token. */
 export type TestKey = { spki: Buffer; sign(data: Uint8Array): Promise<Buffer> };
 
-export function testKey(type: 'RSA-2048' | 'RSA-3072' | 'EC-P256'): TestKey {
-  const { privateKey, publicKey } =
-    type === 'EC-P256'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : generateKeyPairSync('rsa', { modulusLength: Number(type.slice(4)) });
+export function testKey(type: KeyTypeName): TestKey {
+  const { privateKey, publicKey } = testKeyPair(type);
   return {
     spki: publicKey.export({ format: 'der', type: 'spki' }),
     sign: async (data) => sign('sha256', data, privateKey),

@@ -5,13 +5,14 @@ import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { KysoError } from '../../src/base/errors.ts';
 import { enrolAttestationKey, initAuthority } from '../../src/ca/ceremony.ts';
 import { type Authority, type Mode, openAuthority, residentKeys } from '../../src/ca/context.ts';
+import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { startToken, type Token } from '../../src/hsm/pool.ts';
 import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
 import type { Params, Peer, Result } from '../../src/ipc/contract.ts';
 import type { Attestation, AttestationPayload, FeedPayload, Order } from '../../src/ipc/feed.ts';
 import type { SignerContract } from '../../src/ipc/signer-contract.ts';
 import { type CaStore, caDomain } from '../../src/store/ca/tables.ts';
-import { authoritySubject } from './authority.ts';
+import { authoritySubject, testKeyPair } from './authority.ts';
 import { makeSoftHsmToken } from './softhsm.ts';
 import type { Stores } from './stores.ts';
 
@@ -21,6 +22,7 @@ export const line: SandboxLine = {
   email: 'ntanh@quangngai.gov.vn',
   phone: '+84901234567',
   keyType: 'EC-P256',
+  otp: 'totp',
   serial: 1,
   subject: {
     commonName: 'Nguyễn Thị Ánh',
@@ -141,10 +143,7 @@ export function attestationFor(
   { id, subscriber, keyType, lineHash }: Attested,
   change: Partial<AttestationPayload> = {},
 ): Attestation {
-  const { publicKey } =
-    keyType === 'EC-P256'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { publicKey } = testKeyPair(keyType as KeyTypeName);
   const statement: AttestationPayload = {
     type: 'keyAttestation',
     credentialID: id,

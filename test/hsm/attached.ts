@@ -4,7 +4,7 @@ import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { codeOf } from '../../src/hsm/errors.ts';
 import { connect, openSession } from '../../src/hsm/module.ts';
 import { findKey } from '../../src/hsm/objects.ts';
-import { probe } from '../../src/hsm/probe.ts';
+import { probe, selfTest } from '../../src/hsm/probe.ts';
 import { generateWrapped } from '../../src/hsm/subscriber-keys.ts';
 import { privateKeyTemplate } from '../../src/hsm/templates.ts';
 import { makeSoftHsmToken } from '../helpers/softhsm.ts';
@@ -24,7 +24,7 @@ export async function attach(t: { teardown(handler: () => void): void }) {
   const slot = await connect({ ...token.config, pin: token.pin() });
   const session = openSession(slot);
   const { module, handle } = session;
-  const capabilities = probe(slot);
+  const capabilities = selfTest(slot, probe(slot));
   const kek = findKey(session, 'secret', 'kek-1');
 
   return {
@@ -34,8 +34,9 @@ export async function attach(t: { teardown(handler: () => void): void }) {
     capabilities,
     kek,
     generate: (keyType: KeyTypeName) => generateWrapped(session, kek, capabilities.wrapMechanism, keyType),
-    unwrap(keyType: KeyTypeName, wrapped: Buffer): Handle {
-      const template = privateKeyTemplate(keyType, 'session', false);
+    /** Unwraps as for signing by `mechanism`. */
+    unwrap(keyType: KeyTypeName, wrapped: Buffer, mechanism?: number): Handle {
+      const template = privateKeyTemplate(keyType, 'session', false, mechanism);
       return module.C_UnwrapKey(handle, { mechanism: 0x210a }, kek, wrapped, template);
     },
     /** One attribute, in hex. */

@@ -4,20 +4,25 @@ import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { generateKeyPair } from '../../src/hsm/key-pair.ts';
 import { findKey } from '../../src/hsm/objects.ts';
 import { hmac } from '../../src/hsm/resident-keys.ts';
+import { signWrapped } from '../../src/hsm/subscriber-keys.ts';
 import { refused } from '../helpers/refused.ts';
-import { attach, refusalOf, subscriberKeyTypes } from './attached.ts';
+import { attach, digests, refusalOf, replace, subscriberKeyTypes } from './attached.ts';
 
 const { attribute, generate, kek, session, unwrap } = await attach(t);
 const { module, handle } = session;
 
-const mechanisms = { 'EC-P256': pkcs11.CKM_ECDSA, 'RSA-2048': pkcs11.CKM_RSA_PKCS, 'RSA-3072': pkcs11.CKM_RSA_PKCS };
+const mechanismOf = (keyType: KeyTypeName) => (keyType.startsWith('EC') ? pkcs11.CKM_ECDSA : pkcs11.CKM_RSA_PKCS);
 const no = '00';
 const yes = '01';
 
-/** S5, for a private key that is kept in the token or was unwrapped into it. */
-function expectedOfPrivateKey(keyType: KeyTypeName, isTokenObject: string): [string, number, string][] {
+/** S5, for a private key that is kept in the token or was unwrapped into it to sign by `mechanism`. */
+function expectedOfPrivateKey(
+  keyType: KeyTypeName,
+  isTokenObject: string,
+  mechanism = mechanismOf(keyType),
+): [string, number, string][] {
   const allowed = Buffer.alloc(8);
-  allowed.writeUInt32LE(mechanisms[keyType]);
+  allowed.writeUInt32LE(mechanism);
   return [
     ['CKA_TOKEN', pkcs11.CKA_TOKEN, isTokenObject],
     ['CKA_PRIVATE', pkcs11.CKA_PRIVATE, yes],
@@ -70,6 +75,52 @@ t.test('S5: an unwrapped subscriber key signs by its mechanism and does nothing 
     refusesEverythingButSigning(t, key, keyType);
     module.C_DestroyObject(handle, key);
   }
+});
+
+t.test(
+  'S5: a key is unwrapped for the mechanism of the job: PKCS#1 v1.5 does not sign PSS, nor the reverse',
+  async (t) => {
+    const { wrapped } = generate('RSA-2048');
+    const parameter = {
+      type: pkcs11.CK_PARAMS_RSA_PSS,
+      hashAlg: pkcs11.CKM_SHA256,
+      mgf: pkcs11.CKG_MGF1_SHA256,
+      saltLen: 32,
+    };
+    const pss = { mechanism: pkcs11.CKM_RSA_PKCS_PSS, parameter };
+    const pkcs1 = { mechanism: pkcs11.CKM_RSA_PKCS };
+    for (const [own, other] of [
+      [pss, pkcs1],
+      [pkcs1, pss],
+    ] as const) {
+      const key = unwrap('RSA-2048', wrapped, own.mechanism);
+      for (const [name, type, value] of expectedOfPrivateKey('RSA-2048', no, own.mechanism)) {
+        t.equal(attribute(key, type), value, name);
+      }
+      t.equal(
+        refusalOf(() => module.C_SignInit(handle, other, key)),
+        '0x70',
+      );
+      refusesEverythingButSigning(t, key, 'RSA-2048');
+      module.C_SignInit(handle, own, key);
+      module.C_Sign(handle, Buffer.alloc(32, 1), Buffer.alloc(256));
+      module.C_DestroyObject(handle, key);
+    }
+  },
+);
+
+t.test('S5: what signs is unwrapped by one mechanism, that of its job', async (t) => {
+  const key = { keyType: 'RSA-2048' as const, kek: 'kek-1', ...generate('RSA-2048'), digest: 'SHA-256' as const };
+  const lists: string[] = [];
+  const restore = replace(module, 'C_UnwrapKey', (original, args) => {
+    const unwrapped = original(...args) as Handle;
+    lists.push(attribute(unwrapped, pkcs11.CKA_ALLOWED_MECHANISMS));
+    return unwrapped;
+  });
+  signWrapped(session, { ...key, digests: digests(1) });
+  signWrapped(session, { ...key, pss: { mgfDigest: 'SHA-256', saltLength: 32 }, digests: digests(1) });
+  restore();
+  t.same(lists, ['0100000000000000', '0d00000000000000']);
 });
 
 t.test('S5: a key that is being generated is sensitive, and extractable only to be wrapped', async (t) => {

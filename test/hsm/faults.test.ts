@@ -1,4 +1,14 @@
+import pkcs11 from 'pkcs11js';
 import t from 'tap';
+import {
+  digests as algorithms,
+  type DigestName,
+  type KeyTypeName,
+  keyTypes,
+  signAlgosOf,
+} from '../../src/crypto/algorithms.ts';
+import { derOid } from '../../src/crypto/der.ts';
+import { servedAlgos } from '../../src/hsm/capabilities.ts';
 import { generateKeyPair } from '../../src/hsm/key-pair.ts';
 import { closeSession, findSlot, login, openSession } from '../../src/hsm/module.ts';
 import { createPerformer } from '../../src/hsm/performer.ts';
@@ -43,16 +53,86 @@ t.test('S53: a pair whose wrapped half does not sign for its public half is not 
   for (const key of [stranger.privateKey, stranger.publicKey]) module.C_DestroyObject(handle, key);
 });
 
-t.test('S54: the self-test leaves nothing behind, and fails when the token computes wrongly', async (t) => {
+t.test(
+  'S54: the self-test leaves nothing behind, and fails when the token computes a basic result wrongly',
+  async (t) => {
+    const before = countObjects();
+    const offered = probe(slot);
+    t.same(
+      selfTest(slot, offered),
+      { ...offered, pss: 'sameDigest' },
+      'all that SoftHSM says but PSS with mixed digests',
+    );
+    for (const [nth, what] of [
+      [1, 'EC-P256'],
+      [2, 'PKCS#1 v1.5'],
+      [6, 'HMAC'],
+    ] as const) {
+      const { restore } = spoilSignature(nth);
+      t.throws(() => selfTest(slot, offered), refused('integrity'), what);
+      restore();
+    }
+    t.equal(countObjects(), before);
+  },
+);
+
+t.test('S54: PSS or a curve that gives a wrong result, or none, is left out, and the token starts', async (t) => {
   const before = countObjects();
-  selfTest(session, capabilities);
-  for (const nth of [1, 2, 3]) {
+  const offered = probe(slot);
+  const all = offered.keyTypes;
+  for (const [nth, expected] of [
+    [3, { pss: 'none', keyTypes: all }],
+    [4, { pss: 'sameDigest', keyTypes: all.filter((name) => name !== 'EC-P384') }],
+    [5, { pss: 'sameDigest', keyTypes: all.filter((name) => name !== 'EC-P521') }],
+  ] as const) {
     const { restore } = spoilSignature(nth);
-    t.throws(() => selfTest(session, capabilities), refused('integrity'), `the result of signing call ${nth}`);
+    t.match(selfTest(slot, offered), expected, `the result of signing call ${nth} is wrong`);
     restore();
   }
+  const withoutCurve = replace(module, 'C_GenerateKeyPair', (original, args) => {
+    const [, , publicTemplate] = args as [unknown, unknown, { value: unknown }[]];
+    const asked = publicTemplate.some(({ value }) => Buffer.isBuffer(value) && value.equals(derOid('1.3.132.0.35')));
+    if (asked) throw new Error('CKR_CURVE_NOT_SUPPORTED:320');
+    return original(...args);
+  });
+  t.notOk(selfTest(slot, offered).keyTypes.includes('EC-P521'));
+  withoutCurve();
   t.equal(countObjects(), before);
 });
+
+t.test('S54: a token that is lost during the self-test does not pass for one that can do less', async (t) => {
+  const fromCall = 3;
+  let calls = 0;
+  const restore = replace(module, 'C_Sign', (original, args) => {
+    if (++calls >= fromCall) throw new Error('CKR_DEVICE_REMOVED:50');
+    return original(...args);
+  });
+  t.throws(() => selfTest(slot, probe(slot)), /:50/);
+  restore();
+});
+
+t.test(
+  'PSS as the caller wants it is asked with salt and MGF1, and only where the token takes free salts',
+  async (t) => {
+    const fixedSalt = replace(module, 'C_SignInit', (original, [s, mechanism, key]) => {
+      const { parameter } = mechanism as { parameter?: { saltLen: number } };
+      return original(
+        s,
+        parameter ? { ...(mechanism as object), parameter: { ...parameter, saltLen: 32 } } : mechanism,
+        key,
+      );
+    });
+    t.equal(selfTest(slot, probe(slot)).pss, 'none', 'a token that takes its own salt length');
+    fixedSalt();
+    const anyMgf = replace(module, 'C_SignInit', (original, [s, mechanism, key]) => {
+      const { parameter } = mechanism as { parameter?: { mgf: number; hashAlg: number } };
+      const own = parameter && { ...parameter, mgf: pkcs11.CKG_MGF1_SHA256 };
+      return original(s, own ? { ...(mechanism as object), parameter: own } : mechanism, key);
+    });
+    t.equal(selfTest(slot, probe(slot)).pss, 'sameDigest', 'a token that takes its own MGF1');
+    anyMgf();
+  },
+);
 
 t.test('S56: the probe takes KWP where the token has it, and refuses a token that cannot wrap', async (t) => {
   t.equal(probe(slot).wrapMechanism, 'CKM_AES_KEY_WRAP_PAD');
@@ -63,6 +143,46 @@ t.test('S56: the probe takes KWP where the token has it, and refuses a token tha
   const restoreAgain = withMechanisms(0x1041);
   t.throws(() => probe(slot), refused('tokenUnavailable'));
   restoreAgain();
+});
+
+t.test('S56: what the token lists bounds what it is used for: PSS, and the size of keys', async (t) => {
+  t.same(probe(slot), { wrapMechanism: 'CKM_AES_KEY_WRAP_PAD', keyTypes: Object.keys(keyTypes), pss: 'anyDigest' });
+  const hidden = replace(module, 'C_GetMechanismList', (original, args) =>
+    (original(...args) as number[]).filter((mechanism) => mechanism !== pkcs11.CKM_RSA_PKCS_PSS),
+  );
+  const small = replace(module, 'C_GetMechanismInfo', (_original, [, mechanism]) => ({
+    maxKeySize: mechanism === pkcs11.CKM_EC_KEY_PAIR_GEN ? 384 : 3072,
+  }));
+  const capabilities = selfTest(slot, probe(slot));
+  hidden();
+  small();
+  t.same(capabilities.keyTypes, ['RSA-2048', 'RSA-3072', 'EC-P256', 'EC-P384']);
+  t.equal(capabilities.pss, 'none');
+  t.same(servedAlgos(capabilities, 'RSA-3072'), signAlgosOf('RSA-3072').slice(0, -1), 'PSS, the last one, is omitted');
+  t.same(servedAlgos(capabilities, 'EC-P384'), signAlgosOf('EC-P384'), 'other keys lose nothing');
+  t.same(servedAlgos(capabilities, 'EC-P521'), []);
+
+  const perform = createPerformer(slot, capabilities);
+  const make = (keyType: KeyTypeName) => perform({ operation: 'generateKeyPair', request: { keyType, kek: 'kek-1' } });
+  for (const keyType of ['EC-P521', 'RSA-4096'] as const)
+    t.match(make(keyType), { is: 'failed', kind: 'configuration' });
+  t.equal(make('EC-P384').is, 'done');
+});
+
+t.test('PSS that this token cannot make is refused before the token is touched', async (t) => {
+  const perform = createPerformer(slot, capabilities);
+  const key = { keyType: 'RSA-2048' as const, kek: 'kek-1', ...generate('RSA-2048') };
+  const sign = (mgfDigest: DigestName, saltLength: number, digest: DigestName = 'SHA-256') => {
+    const given = digests(1, algorithms[digest].length);
+    return perform({ operation: 'sign', request: { ...key, digest, pss: { mgfDigest, saltLength }, digests: given } });
+  };
+  const untouched = replace(module, 'C_UnwrapKey', () => t.fail('the token was touched'));
+  t.match(sign('SHA-384', 32), { is: 'failed', kind: 'signAlgoInvalid' }, 'MGF1 with another digest');
+  t.match(sign('SHA-256', 223), { is: 'failed', kind: 'internal' }, 'a salt for which there is no room');
+  t.match(sign('SHA-512', 191, 'SHA-512'), { is: 'failed', kind: 'internal' });
+  untouched();
+  t.equal(sign('SHA-256', 222).is, 'done');
+  t.equal(sign('SHA-512', 190, 'SHA-512').is, 'done');
 });
 
 t.test('S50: whatever code the token answers, that session is not used again and none is left open', async (t) => {

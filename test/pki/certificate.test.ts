@@ -1,4 +1,5 @@
 import t from 'tap';
+import { type KeyTypeName, keyTypes } from '../../src/crypto/algorithms.ts';
 import { newSerialNumber } from '../../src/pki/certificate.ts';
 import { lint, signLinted } from '../../src/pki/lint.ts';
 import { certificatePem } from '../../src/pki/pem.ts';
@@ -9,12 +10,15 @@ import { refused } from '../helpers/refused.ts';
 
 const now = Date.UTC(2026, 10, 24, 3, 4, 5, 678);
 
+const subjectKeys = (Object.keys(keyTypes) as KeyTypeName[]).map((keyType) => [keyType, testKey(keyType)] as const);
+
 for (const authorityType of ['RSA-3072', 'EC-P256'] as const) {
   t.test(`openssl accepts certificates under ${authorityType} without a word`, async (t) => {
     const { root, issuing, issuingKey } = await testAuthority(authorityType, now);
-    for (const keyType of ['RSA-2048', 'EC-P256'] as const) {
-      const draft = draftOf(profiles.individual, teacher, testKey(keyType).spki, now, issuing);
+    for (const [keyType, { spki }] of subjectKeys) {
+      const draft = draftOf(profiles.individual, teacher, spki, now, issuing);
       const certificate = await signLinted(await lint(draft), issuingKey.sign);
+      t.equal(readCertificate(certificate).keyType, keyType);
       const files = pemFiles(t.testdir(), { root, issuing, certificate });
       const verdict = openssl(
         ...['verify', '-x509_strict', '-check_ss_sig', '-purpose', 'any', '-attime', String(Math.ceil(now / 1000))],

@@ -4,7 +4,7 @@ import { ContentInfo, SignedData } from 'pkijs';
 import t from 'tap';
 import { type DigestName, digestNames, digests, type KeyTypeName, keyTypes } from '../../src/crypto/algorithms.ts';
 import { assembleSignedData, prepareSignedAttributes, signerKey } from '../../src/pki/cms.ts';
-import { createTestPki, newkeys } from '../client/certificates.ts';
+import { createTestPki, newkeys, type TestSigner } from '../client/certificates.ts';
 import { opensslVerifies } from '../client/judges.ts';
 import { refused } from '../helpers/refused.ts';
 
@@ -12,8 +12,11 @@ const pki = createTestPki(t);
 const signers = {
   'RSA-2048': pki.signer(newkeys['RSA-2048']),
   'RSA-3072': pki.signer(newkeys['RSA-3072']),
+  'RSA-4096': pki.signer(newkeys['RSA-4096']),
   'EC-P256': pki.signer(newkeys['EC-P256']),
-};
+  'EC-P384': pki.signer(newkeys['EC-P384']),
+  'EC-P521': pki.signer(newkeys['EC-P521']),
+} satisfies Record<KeyTypeName, TestSigner>;
 
 const content = Buffer.from('Giấy xác nhận');
 const keyTypeNames = Object.keys(keyTypes) as KeyTypeName[];

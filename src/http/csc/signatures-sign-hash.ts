@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { digestByOid, signAlgos } from '../../crypto/algorithms.ts';
+import { digestByOid, hashMember, signAlgos } from '../../crypto/algorithms.ts';
 import { answers, invalidRequest } from './errors.ts';
 import { namingExpired } from './expired.ts';
 import { CredentialId, Hashes } from './fields.ts';
@@ -10,7 +10,7 @@ const hashAlgoMissing = invalidRequest('Missing (or invalid type) string paramet
 
 /** True for the algorithms that imply no hash, so that `hashAlgo` counts; elsewhere it is ignored (CSC v1 §11.9). */
 function needsHashAlgo(signAlgo: string): boolean {
-  return signAlgos.some((algo) => algo.oid === signAlgo && algo.digest === undefined);
+  return hashMember(signAlgo) === 'hashAlgo';
 }
 
 /** CSC v1 §11.9 `signatures/signHash`: signatures over hashes that a SAD allows, in their order. */
