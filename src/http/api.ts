@@ -4,7 +4,6 @@ import type { CaContract } from '../ipc/ca-contract.ts';
 import type { Peer } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { seedClients } from '../store/api/clients.ts';
-import { seedLogins } from '../store/api/logins.ts';
 import type { ApiStore } from '../store/api/tables.ts';
 import type { ApiConfig } from './config.ts';
 import { loadTokenKey } from './csc/access-tokens.ts';
@@ -12,6 +11,7 @@ import { cscApi } from './csc/plugin.ts';
 import { loginDesk } from './logins.ts';
 import { logoRoute } from './logo.ts';
 import { opsApi } from './ops/plugin.ts';
+import { refreshTokens } from './refresh.ts';
 import { createServer } from './server.ts';
 import { subscriberApi } from './subscriber/plugin.ts';
 
@@ -32,13 +32,13 @@ export type ApiParts = {
 export async function buildApi({ config, signer, ca, store, clock }: ApiParts): Promise<FastifyInstance> {
   const tokenKey = await store.write(async (tx) => {
     await seedClients(tx, clock.now());
-    await seedLogins(tx);
     return loadTokenKey(tx);
   });
   const logins = loginDesk({ store, clock, cost: config.passwordCost });
+  const refresh = refreshTokens({ store, clock });
 
   const app = createServer(config);
-  await app.register(cscApi({ config, signer, store, clock, logins, tokenKey }), { prefix: '/csc/v1' });
+  await app.register(cscApi({ config, signer, store, clock, logins, refresh, tokenKey }), { prefix: '/csc/v1' });
   await app.register(subscriberApi({ signer, logins }), { prefix: '/subscriber/v1' });
   await app.register(opsApi({ config, signer, ca }), { prefix: '/health' });
   await app.register(logoRoute);

@@ -1,22 +1,39 @@
 import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
+import { limit } from '../base/limit.ts';
 import type { Argon2Cost } from '../crypto/argon2.ts';
 import { decoyRecord, hashPassword, passwordMatches } from '../crypto/password.ts';
 import { clientWorks, directClient } from '../store/api/clients.ts';
 import { insertGrant } from '../store/api/grants.ts';
-import { clearTries, countTry, type LockPolicy, putLogin } from '../store/api/logins.ts';
-import type { ApiStore, Grant } from '../store/api/tables.ts';
+import { findLogin, loginOf, putLogin } from '../store/api/logins.ts';
+import type { ApiStore, Grant, Login } from '../store/api/tables.ts';
+import { mayTry, type Try, tryWasRight } from './throttle.ts';
 import { turns } from './turns.ts';
-
-/** Ten wrong passwords in a row, then a quarter of an hour (S42). */
-const lockPolicy: LockPolicy = { limit: 10, lockMs: 900_000 };
 
 /** Logins that may wait for their turn; at two hashes at a time more would only time out. */
 const maxWaiting = 200;
 
-/** How long a grant and its access token live, in seconds (`expires_in`). */
-export const grantSeconds = 3600;
+/** Passwords under test at once: as many as Argon2 hashes, so that no crowd of right ones looks like guesses. */
+const atOnce = 2;
+
+const hour = 3_600_000;
+const day = 24 * hour;
+
+/** Milliseconds that a grant lives: with an access token alone, and with refresh tokens. */
+export const grantLifetime = { once: hour, remembered: 90 * day } as const;
+
+/** What a grant is for: CSC, or the holder's own account. Tokens of one open nothing of the other. */
+export type Scope = 'csc' | 'subscriber';
+
+export type LoginRequest = {
+  userID: string;
+  password: string;
+  /** Where it comes from, for the throttle. */
+  source: string;
+  scope: Scope;
+  rememberMe?: boolean;
+};
 
 export type LoginDesk = {
   /**
@@ -25,39 +42,77 @@ export type LoginDesk = {
    * @throws KysoError clientSuspended — the password was right, but an operator stopped logins by password
    * @throws KysoError busy, unavailable
    */
-  login(userID: string, password: string): Promise<Grant>;
+  login(request: LoginRequest): Promise<Grant>;
   /**
    * Stores the password of a subscriber whose factors signer has just accepted.
    * @throws KysoError integrity — the user ID already belongs to another subscriber
    */
   enrol(userID: string, subscriber: string, password: string): Promise<void>;
+  /**
+   * Puts a new password in place of the old, which is tried as at a login.
+   * @throws KysoError loginInvalid — the old one is wrong, or locked; passwordRefused; busy
+   */
+  changePassword(subscriber: string, oldPassword: string, newPassword: string, source: string): Promise<void>;
 };
 
 export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Clock; cost: Argon2Cost }): LoginDesk {
   const decoy = decoyRecord(cost);
   // One user's tries wait for each other, so that right ones at the same time are not taken for guesses.
   const inTurn = turns(maxWaiting);
-  return {
-    login: (userID, password) =>
-      inTurn(userID, async () => {
-        const login = await store.write((tx) => countTry(tx, userID, clock.now(), lockPolicy));
+  const oneOfFew = limit(atOnce);
+
+  /** The login that the password is right for. However it fails, it costs one commit and one hash (S44). */
+  function tryPassword(userID: string, password: string, source: string): Promise<{ login: Login; attempt: Try }> {
+    const attempt: Try = { what: 'login', account: userID, source };
+    return inTurn(userID, () =>
+      oneOfFew(async () => {
+        const login = await store.write(async (tx) =>
+          (await mayTry(tx, attempt, clock.now())) ? findLogin(tx, userID) : undefined,
+        );
         const right = await passwordMatches(password, login ?? decoy);
         if (!login || !right) throw new KysoError('loginInvalid');
-        return store.write(async (tx) => {
-          if (!(await clientWorks(tx, directClient))) throw new KysoError('clientSuspended');
-          await clearTries(tx, userID);
-          const createdAt = clock.now();
-          const expiresAt = createdAt + grantSeconds * 1000;
-          const grant = { id: newId(), subscriber: login.subscriber, client: directClient, createdAt, expiresAt };
-          await insertGrant(tx, grant);
-          return { ...grant, revokedAt: null };
-        });
+        await store.write((tx) => tryWasRight(tx, attempt));
+        return { login, attempt };
       }),
-    enrol: async (userID, subscriber, password) => {
-      const record = await hashPassword(password, cost);
-      const login = { userId: userID, subscriber, ...record };
-      const stored = await store.write((tx) => putLogin(tx, login, clock.now()));
-      if (!stored) throw new KysoError('integrity', 'a user ID belongs to another subscriber');
+    );
+  }
+
+  async function enrol(userID: string, subscriber: string, password: string): Promise<void> {
+    const record = await hashPassword(password, cost);
+    const stored = await store.write((tx) => putLogin(tx, { userId: userID, subscriber, ...record }, clock.now()));
+    if (!stored) throw new KysoError('integrity', 'a user ID belongs to another subscriber');
+  }
+
+  return {
+    enrol,
+    async login({ userID, password, source, scope, rememberMe = false }) {
+      const { login } = await tryPassword(userID, password, source);
+      return store.write(async (tx) => {
+        if (!(await clientWorks(tx, directClient))) throw new KysoError('clientSuspended');
+        const createdAt = clock.now();
+        const expiresAt = createdAt + (rememberMe ? grantLifetime.remembered : grantLifetime.once);
+        const grant = { id: newId(), subscriber: login.subscriber, client: directClient, scope, createdAt, expiresAt };
+        await insertGrant(tx, grant);
+        return { ...grant, revokedAt: null };
+      });
+    },
+    async changePassword(subscriber, oldPassword, newPassword, source) {
+      const known = await loginOf(store.read, subscriber);
+      if (!known) throw new KysoError('loginInvalid', 'the account has no password');
+      assertGoodPassword(newPassword, [known.userId, oldPassword]);
+      await tryPassword(known.userId, oldPassword, source);
+      await enrol(known.userId, subscriber, newPassword);
     },
   };
+}
+
+/**
+ * The rule for a new password: 10 to 256 characters, and none of the things that it must differ from.
+ * @throws KysoError passwordRefused
+ */
+export function assertGoodPassword(password: string, others: string[]): void {
+  const folded = (text: string) => text.normalize('NFC').toLowerCase();
+  const characters = [...password.normalize('NFC')].length;
+  const good = characters >= 10 && characters <= 256 && others.every((other) => folded(other) !== folded(password));
+  if (!good) throw new KysoError('passwordRefused');
 }

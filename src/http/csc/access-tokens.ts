@@ -5,12 +5,22 @@ import { Compile } from 'typebox/compile';
 import type { Clock } from '../../base/clock.ts';
 import { KysoError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
-import { liveGrant } from '../../store/api/grants.ts';
+import type { ClientSwitches } from '../../ipc/api-contract.ts';
+import {
+  findAccessToken,
+  findGrant,
+  insertAccessToken,
+  liveAccess,
+  revokeAccessToken,
+  revokeGrant,
+} from '../../store/api/grants.ts';
 import { settingOr } from '../../store/api/settings.ts';
 import type { ApiStore, ApiTx, Grant } from '../../store/api/tables.ts';
+import { switchesOf } from '../clients.ts';
+import type { Scope } from '../logins.ts';
 
-/** Which login is asking: what signer gets to narrow a SAD with. */
-export type Caller = { subscriber: string; client: string; grant: string };
+/** Which login is asking: what signer gets to narrow a SAD with, and what its client is allowed beyond CSC's letter. */
+export type Caller = { subscriber: string; client: string; grant: string; switches: ClientSwitches };
 
 declare module '@fastify/jwt' {
   interface FastifyJWT {
@@ -19,14 +29,18 @@ declare module '@fastify/jwt' {
 }
 
 export type AccessTokens = {
-  /** A token for this grant, as long as the grant itself. */
-  issue(grant: Grant): string;
+  /** A token for this grant; `expiresIn` in seconds. */
+  issue(grant: Grant): Promise<{ token: string; expiresIn: number }>;
   /**
-   * Who stands behind a token.
+   * Who stands behind a token of this scope.
    * @throws KysoError accessTokenExpired — it, or its grant, has ended, was revoked, or its client was suspended
    * @throws KysoError accessTokenInvalid — anything else that is not a token of ours
    */
-  verify(token: string): Promise<Caller>;
+  verify(token: string, scope: Scope): Promise<Caller>;
+  /** Ends an access token of this caller's, live or not; false for one that is not theirs or none of ours. */
+  revoke(token: string, caller: Caller): Promise<boolean>;
+  /** Ends a whole grant of this caller's: its access tokens and its refresh token. */
+  revokeGrant(grant: string, caller: Caller): Promise<boolean>;
 };
 
 export type TokenKey = { kid: string; secret: Buffer };
@@ -39,6 +53,9 @@ export async function loadTokenKey(tx: ApiTx): Promise<TokenKey> {
 
 /** RFC 9068's type: no other JWT that may ever exist under this key is taken for an access token. */
 const tokenType = 'at+jwt';
+
+/** How long an access token is good, in milliseconds; never longer than its grant. */
+const lifetime = 3_600_000;
 
 /** Seconds by which another machine's clock may be ahead of ours. */
 const skew = 60;
@@ -76,31 +93,71 @@ const audienceOf = (issuer: string) => `${issuer}/csc`;
 
 export function accessTokens(jwt: JWT, key: TokenKey, issuer: string, store: ApiStore, clock: Clock): AccessTokens {
   return {
-    issue(grant) {
+    async issue(grant) {
+      const now = clock.now();
+      const id = newId();
+      const expiresAt = Math.min(now + lifetime, grant.expiresAt);
       const claims: Static<typeof Claims> = {
         iss: issuer,
         aud: audienceOf(issuer),
         sub: grant.subscriber,
         client: grant.client,
         grant: grant.id,
-        jti: newId(),
-        iat: Math.floor(grant.createdAt / 1000),
-        exp: Math.floor(grant.expiresAt / 1000),
+        jti: id,
+        iat: Math.floor(now / 1000),
+        exp: Math.floor(expiresAt / 1000),
       };
-      return jwt.sign(claims);
+      await store.write((tx) => insertAccessToken(tx, { id, grant: grant.id, expiresAt }));
+      return { token: jwt.sign(claims), expiresIn: Math.floor((expiresAt - now) / 1000) };
     },
-    async verify(token) {
+    async verify(token, scope) {
       const now = clock.now();
       const claims = claimsOf(jwt, key, token, now);
       const fresh = claims.iat <= now / 1000 + skew;
       if (!fresh) throw new KysoError('accessTokenInvalid', 'issued in the future');
-      // By the grant's id and never by the token's text, which has more than one spelling (S40).
-      const grant = await liveGrant(store.read, claims.grant, now);
-      if (!grant) throw new KysoError('accessTokenExpired', 'the grant is not live');
+      // By its id and never by the token's text, which has more than one spelling (S40).
+      const access = await liveAccess(store.read, claims.jti, now);
+      if (!access) throw new KysoError('accessTokenExpired', 'token or grant is not live');
+      const { grant, client } = access;
+      if (grant.id !== claims.grant || grant.scope !== scope) throw new KysoError('accessTokenInvalid');
       if (grant.subscriber !== claims.sub || grant.client !== claims.client) throw new KysoError('accessTokenInvalid');
-      return { subscriber: grant.subscriber, client: grant.client, grant: grant.id };
+      const { subscriber } = grant;
+      return { subscriber, client: grant.client, grant: grant.id, switches: switchesOf(client) };
     },
+    async revoke(token, caller) {
+      const id = readJti(jwt, key, token);
+      return (
+        id !== undefined &&
+        store.write(async (tx) => {
+          const row = await findAccessToken(tx, id);
+          if (!row || !(await isTheirs(tx, row.grant, caller))) return false;
+          await revokeAccessToken(tx, id, clock.now());
+          return true;
+        })
+      );
+    },
+    revokeGrant: (grant, caller) =>
+      store.write(async (tx) => {
+        if (!(await isTheirs(tx, grant, caller))) return false;
+        await revokeGrant(tx, grant, clock.now());
+        return true;
+      }),
   };
+}
+
+/** Of the caller's own person and client, whichever login of theirs it was. */
+async function isTheirs(tx: ApiTx, grantId: string, { subscriber, client }: Caller): Promise<boolean> {
+  const grant = await findGrant(tx, grantId);
+  return grant?.subscriber === subscriber && grant.client === client;
+}
+
+/** The id of a token of ours, also of one that has ended by itself. */
+function readJti(jwt: JWT, key: TokenKey, token: string): string | undefined {
+  try {
+    return claimsOf(jwt, key, token, 0).jti;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The claims of a token of ours; whatever the library throws, and with whatever status, is a token that is not. */

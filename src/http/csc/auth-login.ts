@@ -1,8 +1,11 @@
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { decodeBase64 } from '../../base/base64.ts';
-import { grantSeconds } from '../logins.ts';
-import { type Answer, invalidRequest, Refusal } from './errors.ts';
-import { defineMethod, invalid } from './method.ts';
+import type { Grant } from '../../store/api/tables.ts';
+import { isRefreshToken } from '../refresh.ts';
+import { sourceOf } from '../throttle.ts';
+import { type Answer, invalidRequest, malformed, Refusal } from './errors.ts';
+import { type CscParts, defineMethod, invalid } from './method.ts';
 
 const malformedHeader: Answer = {
   status: 401,
@@ -11,7 +14,10 @@ const malformedHeader: Answer = {
   headers: { 'WWW-Authenticate': 'Basic realm="csc", charset="UTF-8"' },
 };
 
-/** CSC v1 §11.2 `auth/login`: an access token for a user ID and password (RFC 7617, UTF-8). */
+/**
+ * CSC v1 §11.2 `auth/login`: an access token for a user ID and password (RFC 7617, UTF-8), or for a refresh token that
+ * an earlier login with `rememberMe` gave.
+ */
 export const login = defineMethod({
   name: 'auth/login',
   authentication: 'basic',
@@ -22,17 +28,45 @@ export const login = defineMethod({
   }),
   rows: [
     { field: 'refresh_token', answer: invalidRequest('Invalid string parameter: refresh_token') },
-    // No refresh token was ever issued, so none is valid; `rememberMe` asks for one and gets none.
-    { fails: (body) => body.refresh_token !== undefined, answer: invalidRequest('Invalid refresh_token') },
+    {
+      fails: ({ refresh_token: token }) => token !== undefined && !isRefreshToken(token),
+      answer: invalidRequest('Invalid string parameter: refresh_token'),
+    },
     invalid('rememberMe'),
     invalid('clientData'),
   ],
-  async handle({ logins, tokens }, _body, request) {
-    const { userID, password } = credentialsOf(request.headers.authorization);
-    const grant = await logins.login(userID, password);
-    return { access_token: tokens.issue(grant), expires_in: grantSeconds };
+  async handle(parts, { refresh_token: refreshToken, rememberMe = false }, request) {
+    const { grant, next } =
+      refreshToken === undefined
+        ? await byPassword(parts, request, rememberMe)
+        : await byRefreshToken(parts, request, refreshToken, rememberMe);
+    const { token, expiresIn } = await parts.tokens.issue(grant);
+    return { access_token: token, ...(next && { refresh_token: next }), expires_in: expiresIn };
   },
 });
+
+type Granted = { grant: Grant; next?: string };
+
+async function byPassword(
+  { logins, refresh }: CscParts,
+  { headers, ip }: FastifyRequest,
+  rememberMe: boolean,
+): Promise<Granted> {
+  const credentials = credentialsOf(headers.authorization);
+  const grant = await logins.login({ ...credentials, source: sourceOf(ip), scope: 'csc', rememberMe });
+  return { grant, ...(rememberMe && { next: await refresh.issue(grant) }) };
+}
+
+/** With a refresh token the header must not carry credentials besides (CSC v1 §11.2). */
+async function byRefreshToken(
+  { refresh }: CscParts,
+  { headers }: FastifyRequest,
+  refreshToken: string,
+  rememberMe: boolean,
+): Promise<Granted> {
+  if (headers.authorization !== undefined) throw new Refusal(malformed);
+  return refresh.use(refreshToken, rememberMe);
+}
 
 function credentialsOf(header: string | undefined): { userID: string; password: string } {
   const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? '')?.[1];

@@ -4,7 +4,7 @@ import { answers, otpInvalid, pinInvalid } from './errors.ts';
 import { namingExpired } from './expired.ts';
 import { CredentialId, Hashes } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
-import { canonicalDigests, digestLengths, enabledCredential, hashRows } from './rows.ts';
+import { caller, canonicalDigests, digestLengths, enabledCredential, hashRows } from './rows.ts';
 
 /**
  * CSC v1 §11.6 `credentials/authorize`: a SAD for these hashes. SCAL is always 2, so the hashes are required; both
@@ -42,7 +42,10 @@ export const credentialsAuthorize = defineMethod({
     const hashes = canonicalDigests(body.hash);
     const credential = { subscriber: user.subscriber, credentialID };
     const { sad, expiresIn } = await namingExpired(signer, credential, () =>
-      signer.call('credentials.authorize', { ...user, request, credentialID, numSignatures, hashes, pin, otp }),
+      signer.call('credentials.authorize', {
+        ...caller(user, request),
+        ...{ credentialID, numSignatures, hashes, openSlots: user.switches.openSlots, pin, otp },
+      }),
     );
     return { SAD: sad, expiresIn };
   },

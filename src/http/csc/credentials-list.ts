@@ -24,7 +24,10 @@ export const credentialsList = defineMethod({
     invalid('clientData'),
   ],
   async handle({ signer }, { maxResults }, { user }) {
-    const { credentialIDs } = await signer.call('credentials.list', { subscriber: user.subscriber });
+    const { credentialIDs } = await signer.call('credentials.list', {
+      subscriber: user.subscriber,
+      limit: mostResults,
+    });
     return { credentialIDs: credentialIDs.slice(0, resultsOf(maxResults)) };
   },
 });

@@ -57,6 +57,8 @@ export const answers: Record<ErrorKind, Answer> = {
     error: 'authentication_error',
     text: 'An error occurred during authentication process',
   },
+  refreshInvalid: invalidRequest('Invalid refresh_token'),
+  tokenUnknown: invalidRequest('Invalid string parameter token'),
   activationInvalid: { status: 400, error: 'access_denied', text: stock.access_denied },
   clientSuspended: { status: 400, error: 'unauthorized_client', text: stock.unauthorized_client },
 
@@ -70,6 +72,8 @@ export const answers: Record<ErrorKind, Answer> = {
   numSignaturesTooHigh: invalidRequest('Numbers of signatures is too high'),
   digestLength: invalidRequest('Invalid digest value length'),
   hashAlgoInvalid: invalidRequest('Invalid parameter hashAlgo'),
+  signAlgoParamsInvalid: invalidRequest('Invalid parameter signAlgoParams'),
+  pageTokenInvalid: invalidRequest('Invalid parameter pageToken'),
   signAlgoInvalid: invalidRequest('Invalid parameter signAlgo'),
 
   pinInvalid,
@@ -78,6 +82,15 @@ export const answers: Record<ErrorKind, Answer> = {
   passwordRefused: malformed,
   otpInvalid,
   otpLocked: invalidRequest('OTP locked'),
+
+  otpNotOnline: invalidRequest('The OTP of this credential is made by the device of its owner'),
+  tooManyRequests: {
+    status: 429,
+    error: 'too_many_requests',
+    text: 'A one-time code was sent a moment ago: wait before asking for another.',
+    headers: { 'Retry-After': '30' },
+  },
+  moveNotAllowed: { status: 400, error: 'access_denied', text: stock.access_denied },
 
   sadInvalid: invalidRequest('Invalid parameter SAD'),
   sadExpired: invalidRequest('SAD expired'),

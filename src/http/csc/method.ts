@@ -5,6 +5,7 @@ import type { Peer } from '../../ipc/contract.ts';
 import type { SignerContract } from '../../ipc/signer-contract.ts';
 import type { ApiConfig } from '../config.ts';
 import type { LoginDesk } from '../logins.ts';
+import type { RefreshTokens } from '../refresh.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import { type Answer, invalidRequest, malformed, Refusal } from './errors.ts';
 
@@ -15,6 +16,7 @@ export type CscParts = {
   clock: Clock;
   logins: LoginDesk;
   tokens: AccessTokens;
+  refresh: RefreshTokens;
   /** Names of all methods, for `info`. */
   methods: readonly string[];
 };
@@ -38,12 +40,15 @@ export const missing = (type: 'string' | 'integer' | 'array', field: string) => 
 
 export const invalid = (field: string) => ({ field, answer: invalidRequest(`Invalid parameter ${field}`) });
 
+/** The answer of a method that has nothing to say: 204 and no body. */
+export const noContent = Symbol('204 No Content');
+
 /** A CSC method as the routes and `info` see it. */
 export type CscMethod = {
   name: string;
   authentication: NonNullable<FastifyContextConfig['authentication']>;
   body: TSchema;
-  run(parts: CscParts, request: FastifyRequest): Promise<object>;
+  run(parts: CscParts, request: FastifyRequest): Promise<object | typeof noContent>;
 };
 
 /**
@@ -55,7 +60,7 @@ export function defineMethod<B extends TSchema>(definition: {
   authentication: CscMethod['authentication'];
   body: B;
   rows: readonly Row<Static<B>>[];
-  handle(parts: CscParts, body: Static<B>, request: FastifyRequest): Promise<object>;
+  handle(parts: CscParts, body: Static<B>, request: FastifyRequest): Promise<object | typeof noContent>;
 }): CscMethod {
   const { name, authentication, body: schema, rows, handle } = definition;
   return {

@@ -1,4 +1,5 @@
 import { login } from './auth-login.ts';
+import { revoke } from './auth-revoke.ts';
 import { credentialsAuthorize } from './credentials-authorize.ts';
 import { credentialsInfo } from './credentials-info.ts';
 import { credentialsList } from './credentials-list.ts';
@@ -10,6 +11,7 @@ import { signHash } from './signatures-sign-hash.ts';
 export const methods: readonly CscMethod[] = [
   info,
   login,
+  revoke,
   credentialsList,
   credentialsInfo,
   credentialsAuthorize,

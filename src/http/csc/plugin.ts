@@ -3,7 +3,7 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { ApiStore } from '../../store/api/tables.ts';
 import { type AccessTokens, accessTokens, type TokenKey, tokenOptions } from './access-tokens.ts';
 import { type Answer, answerError, malformed, Refusal } from './errors.ts';
-import type { CscParts } from './method.ts';
+import { type CscParts, noContent } from './method.ts';
 import { methods } from './methods.ts';
 
 type CscApiParts = Omit<CscParts, 'tokens' | 'methods'> & { store: ApiStore; tokenKey: TokenKey };
@@ -37,7 +37,10 @@ export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPlugi
         config: { authentication },
         attachValidation: true,
         ...(authentication === 'bearer' ? { onRequest: bearer } : {}),
-        handler: (request) => run(parts, request),
+        async handler(request, reply) {
+          const answer = await run(parts, request);
+          return answer === noContent ? reply.code(204).send() : answer;
+        },
       });
     }
   };
@@ -51,5 +54,5 @@ const wrongVerb: Answer = { ...malformed, status: 405, headers: { Allow: 'POST' 
 async function callerOf(request: FastifyRequest, tokens: AccessTokens) {
   const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (token === undefined) throw new Refusal(malformed);
-  return tokens.verify(token);
+  return tokens.verify(token, 'csc');
 }

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { decodeDigest } from '../../base/base64.ts';
 import { KysoError } from '../../base/errors.ts';
 import { digestByLength } from '../../crypto/algorithms.ts';
+import type { Caller } from './access-tokens.ts';
 import { answers, invalidRequest } from './errors.ts';
 import { type CscParts, missing } from './method.ts';
 
@@ -21,6 +22,11 @@ export const enabledCredential = {
 
 function askForCredential({ signer }: CscParts, { credentialID }: WithCredential, { user }: FastifyRequest) {
   return signer.call('credentials.info', { subscriber: user.subscriber, credentialID });
+}
+
+/** Who asks, as signer wants to know it. */
+export function caller({ subscriber, client, grant }: Caller, request: string) {
+  return { subscriber, client, grant, request };
 }
 
 /** The rows of a `hash` array's shape. */

@@ -4,7 +4,7 @@ import { answers, invalidRequest } from './errors.ts';
 import { namingExpired } from './expired.ts';
 import { CredentialId, Hashes } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
-import { canonicalDigests, digestLengths, hashRows, knownCredential } from './rows.ts';
+import { caller, canonicalDigests, digestLengths, hashRows, knownCredential } from './rows.ts';
 
 const hashAlgoMissing = invalidRequest('Missing (or invalid type) string parameter hashAlgo');
 
@@ -57,7 +57,10 @@ export const signHash = defineMethod({
     const named = needsHashAlgo(signAlgo) ? { hashAlgo: String(hashAlgo) } : {};
     const credential = { subscriber: user.subscriber, credentialID };
     return namingExpired(signer, credential, () =>
-      signer.call('signatures.signHash', { ...user, request, sad, credentialID, hashes, signAlgo, ...named }),
+      signer.call('signatures.signHash', {
+        ...caller(user, request),
+        ...{ sad, credentialID, hashes, signAlgo, ...named },
+      }),
     );
   },
 });

@@ -1,8 +1,7 @@
 import Type, { type Static } from 'typebox';
-import { KysoError } from '../../base/errors.ts';
 import type { Peer } from '../../ipc/contract.ts';
 import type { SignerContract } from '../../ipc/signer-contract.ts';
-import type { LoginDesk } from '../logins.ts';
+import { assertGoodPassword, type LoginDesk } from '../logins.ts';
 
 export type SubscriberParts = { signer: Peer<SignerContract>; logins: LoginDesk };
 
@@ -42,7 +41,7 @@ export function begin({ signer }: SubscriberParts, body: Begin, request: string)
  */
 export async function complete({ signer, logins }: SubscriberParts, body: Complete, request: string): Promise<void> {
   const { userID, emailHalf: email, smsHalf: sms, password, pin, otp } = body;
-  if (!acceptable(password, [pin, userID])) throw new KysoError('passwordRefused');
+  assertGoodPassword(password, [pin, userID]);
   const { subscriber } = await signer.call('activation.complete', {
     userID,
     halves: { email, sms },
@@ -51,10 +50,4 @@ export async function complete({ signer, logins }: SubscriberParts, body: Comple
     request,
   });
   await logins.enrol(userID, subscriber, password);
-}
-
-function acceptable(password: string, others: string[]): boolean {
-  const folded = (text: string) => text.normalize('NFC').toLowerCase();
-  const characters = [...password.normalize('NFC')].length;
-  return characters >= 10 && characters <= 256 && others.every((other) => folded(other) !== folded(password));
 }

@@ -1,27 +1,35 @@
 import { and, eq, gt, isNull, lt } from '../drizzle.ts';
-import type { ApiTx, Grant } from './tables.ts';
+import type { AccessToken, ApiTx, Client, Grant } from './tables.ts';
 
 /** Ended grants stay for a day, so that an operator can still see them. */
 const keptAfterEnd = 86_400_000;
 
-/** Records a grant, and clears away those that ended long ago. */
 export async function insertGrant(tx: ApiTx, grant: Omit<Grant, 'revokedAt'>): Promise<void> {
-  await tx.db.delete(tx.t.grants).where(lt(tx.t.grants.expiresAt, grant.createdAt - keptAfterEnd));
   await tx.db.insert(tx.t.grants).values({ ...grant, revokedAt: null });
 }
 
-/** The grant of this id if it is neither ended nor revoked and its client is not suspended. */
-export async function liveGrant(tx: ApiTx, id: string, now: number): Promise<Grant | undefined> {
+/** The grant of this id, live or not. */
+export async function findGrant(tx: ApiTx, id: string): Promise<Grant | undefined> {
+  const [grant] = await tx.db.select().from(tx.t.grants).where(eq(tx.t.grants.id, id));
+  return grant;
+}
+
+/** The grant of this id and its client, if it is neither ended nor revoked and the client is not suspended. */
+export async function liveGrant(
+  tx: ApiTx,
+  id: string,
+  now: number,
+): Promise<{ grant: Grant; client: Client } | undefined> {
   const { clients, grants } = tx.t;
   const [row] = await tx.db
     .select()
     .from(grants)
     .innerJoin(clients, eq(clients.id, grants.client))
     .where(and(eq(grants.id, id), gt(grants.expiresAt, now), isNull(grants.revokedAt), eq(clients.suspended, false)));
-  return row?.grants;
+  return row && { grant: row.grants, client: row.clients };
 }
 
-/** Ends a grant at once; true when it was live until now. */
+/** Ends a grant at once, and with it all that was issued under it; true when it was live until now. */
 export async function revokeGrant(tx: ApiTx, id: string, now: number): Promise<boolean> {
   const { grants } = tx.t;
   const rows = await tx.db
@@ -30,4 +38,39 @@ export async function revokeGrant(tx: ApiTx, id: string, now: number): Promise<b
     .where(and(eq(grants.id, id), isNull(grants.revokedAt)))
     .returning();
   return rows.length > 0;
+}
+
+/** Records an access token by its `jti`; one that is not recorded is none. */
+export async function insertAccessToken(tx: ApiTx, token: Omit<AccessToken, 'revokedAt'>): Promise<void> {
+  await tx.db.insert(tx.t.accessTokens).values({ ...token, revokedAt: null });
+}
+
+/** The recorded access token of this `jti`, live or not. */
+export async function findAccessToken(tx: ApiTx, id: string): Promise<AccessToken | undefined> {
+  const [row] = await tx.db.select().from(tx.t.accessTokens).where(eq(tx.t.accessTokens.id, id));
+  return row;
+}
+
+/** What stands behind a live access token: neither it nor its grant has ended or was revoked. */
+export async function liveAccess(tx: ApiTx, id: string, now: number) {
+  const token = await findAccessToken(tx, id);
+  if (!token || token.revokedAt !== null || token.expiresAt <= now) return undefined;
+  return liveGrant(tx, token.grant, now);
+}
+
+/** Ends one access token at once; its grant and refresh token live on (CSC v1 §11.3). */
+export async function revokeAccessToken(tx: ApiTx, id: string, now: number): Promise<void> {
+  const { accessTokens } = tx.t;
+  await tx.db
+    .update(accessTokens)
+    .set({ revokedAt: now })
+    .where(and(eq(accessTokens.id, id), isNull(accessTokens.revokedAt)));
+}
+
+/** Forgets what ended more than a day ago. */
+export async function purgeGrants(tx: ApiTx, now: number): Promise<void> {
+  const { accessTokens, grants, refreshTokens } = tx.t;
+  await tx.db.delete(accessTokens).where(lt(accessTokens.expiresAt, now - keptAfterEnd));
+  await tx.db.delete(refreshTokens).where(lt(refreshTokens.expiresAt, now - keptAfterEnd));
+  await tx.db.delete(grants).where(lt(grants.expiresAt, now - keptAfterEnd));
 }

@@ -16,3 +16,5 @@ export type ApiTx = Tx<ApiTables>;
 export type Login = typeof postgresql.logins.$inferSelect;
 export type Client = typeof postgresql.clients.$inferSelect;
 export type Grant = typeof postgresql.grants.$inferSelect;
+export type AccessToken = typeof postgresql.accessTokens.$inferSelect;
+export type RefreshToken = typeof postgresql.refreshTokens.$inferSelect;
