@@ -1,98 +1,153 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { clientWorks, directClient, seedClients, suspendClient } from '../../src/store/api/clients.ts';
-import { insertGrant, liveGrant, revokeGrant } from '../../src/store/api/grants.ts';
-import { clearTries, countTry, putLogin, seedLogins } from '../../src/store/api/logins.ts';
+import { changeClient, clientWorks, directClient, listClients, seedClients } from '../../src/store/api/clients.ts';
+import {
+  insertAccessToken,
+  insertGrant,
+  liveAccess,
+  liveGrant,
+  purgeGrants,
+  revokeAccessToken,
+  revokeGrant,
+} from '../../src/store/api/grants.ts';
+import { findLogin, loginOf, putLogin } from '../../src/store/api/logins.ts';
+import { insertRefreshToken, spendRefreshToken } from '../../src/store/api/refresh-tokens.ts';
 import { settingOr } from '../../src/store/api/settings.ts';
 import { apiDomain } from '../../src/store/api/tables.ts';
+import { clearTries, countTry, purgeThrottles, takeBackTry } from '../../src/store/api/throttles.ts';
 import { onBothEngines, type Stores } from '../helpers/stores.ts';
 
-const policy = { limit: 10, lockMs: 900_000 };
 const now = 1_800_000_000_000;
+const minute = 60_000;
 const record = () => ({ kdf: 'argon2id m=8 t=1 p=1', salt: randomBytes(16), hash: randomBytes(32) });
 
 async function open(stores: Stores) {
   const store = await stores.open(apiDomain);
-  await store.write(async (tx) => {
-    await seedClients(tx, now);
-    await seedLogins(tx);
-  });
-  const attempt = (userId: string, at: number) => store.write((tx) => countTry(tx, userId, at, policy));
-  return { store, attempt };
+  await store.write((tx) => seedClients(tx, now));
+  return store;
 }
 
-t.test('logins', async (t) => {
+t.test('S42: counts are taken before the look, and locks grow', async (t) => {
   await onBothEngines(t, async (t, stores) => {
-    const { store, attempt } = await open(stores);
-    const lan = { userId: 'lan', subscriber: 's-lan', ...record() };
-    t.ok(await store.write((tx) => putLogin(tx, lan, now)));
+    const store = await open(stores);
+    const throttle = { id: 'x', policy: { limit: 5, minutes: [1, 5, 15, 60] } };
+    const attempt = (at: number) => store.write((tx) => countTry(tx, throttle, at));
+    const parallel = await Promise.all(Array.from({ length: 200 }, () => attempt(now)));
+    t.equal(parallel.filter(Boolean).length, 5, 'of 200 parallel tries five are looked at');
 
-    const looked = await Promise.all(Array.from({ length: 100 }, () => attempt('lan', now)));
-    t.equal(looked.filter(Boolean).length, 10, 'S42: of 100 parallel tries 10 are looked at');
-    t.equal(await attempt('lan', now + policy.lockMs - 1), undefined, 'locked for the whole time');
-    t.ok(await attempt('lan', now + policy.lockMs), 'then one more');
-    t.equal(await attempt('lan', now + policy.lockMs + 1), undefined, 'which locks again while it is wrong');
+    let at = now;
+    for (const minutes of [1, 5, 15, 60, 60, 60]) {
+      t.notOk(await attempt(at + minutes * minute - 1), `locked for ${minutes} minutes`);
+      at += minutes * minute;
+      t.ok(await attempt(at), 'then one more, which locks again');
+    }
 
-    await store.write((tx) => clearTries(tx, 'lan'));
-    for (let n = 0; n < 9; n += 1) await attempt('lan', now);
-    await store.write((tx) => clearTries(tx, 'lan'));
-    t.equal((await attempt('lan', now))?.failures, 1, 'a right password starts the count again');
+    await store.write((tx) => clearTries(tx, 'x'));
+    for (let n = 0; n < 5; n += 1) t.ok(await attempt(at), 'a right one starts the count again');
+    t.notOk(await attempt(at));
 
-    t.equal(await attempt('nobody', now), undefined, 'an unknown user has no login');
-    const changed = { ...lan, ...record() };
-    t.ok(await store.write((tx) => putLogin(tx, changed, now + 5)), 'a new password of the same subscriber');
-    const after = await attempt('lan', now + 5);
-    t.same([after?.hash, after?.failures, after?.createdAt, after?.changedAt], [changed.hash, 1, now, now + 5]);
-    const stranger = { ...record(), userId: 'lan', subscriber: 's-other' };
-    t.notOk(await store.write((tx) => putLogin(tx, stranger, now)), 'never under the user ID of somebody else');
-    t.same((await attempt('lan', now + 6))?.hash, changed.hash);
+    const other = { ...throttle, id: 'y' };
+    for (let n = 0; n < 5; n += 1) await store.write((tx) => countTry(tx, other, at));
+    await store.write((tx) => takeBackTry(tx, other));
+    t.ok(await store.write((tx) => countTry(tx, other, at)), 'taking one back lifts the lock that it alone had set');
+    await store.write((tx) => takeBackTry(tx, { ...other, id: 'unknown' }));
+
+    await store.write((tx) => purgeThrottles(tx, at + 24 * 60 * minute + 1));
+    t.equal((await store.read.db.select().from(store.read.t.throttles)).length, 0);
   });
 });
 
-t.test('grants and clients', async (t) => {
+t.test('logins', async (t) => {
   await onBothEngines(t, async (t, stores) => {
-    const { store } = await open(stores);
-    const grant = (id: string, createdAt: number) => ({
-      id,
-      subscriber: 's-lan',
-      client: directClient,
-      createdAt,
-      expiresAt: createdAt + 3_600_000,
-    });
-    await store.write((tx) => insertGrant(tx, grant('g1', now)));
-    await store.write((tx) => insertGrant(tx, grant('g2', now)));
-    t.equal((await liveGrant(store.read, 'g1', now))?.subscriber, 's-lan');
-    t.equal(await liveGrant(store.read, 'g1', now + 3_600_000), undefined, 'a grant ends');
-    t.equal(await liveGrant(store.read, 'unknown', now), undefined);
+    const store = await open(stores);
+    const lan = { userId: 'lan', subscriber: 's-lan', ...record() };
+    t.ok(await store.write((tx) => putLogin(tx, lan, now)));
+    t.equal(await findLogin(store.read, 'nobody'), undefined, 'an unknown user has no login');
+    const changed = { ...lan, ...record() };
+    t.ok(await store.write((tx) => putLogin(tx, changed, now + 5)), 'a new password of the same subscriber');
+    const after = await findLogin(store.read, 'lan');
+    t.same([after?.hash, after?.createdAt, after?.changedAt], [changed.hash, now, now + 5]);
+    const stranger = { ...record(), userId: 'lan', subscriber: 's-other' };
+    t.notOk(await store.write((tx) => putLogin(tx, stranger, now)), 'never under the user ID of somebody else');
+    t.same((await loginOf(store.read, 's-lan'))?.hash, changed.hash);
+  });
+});
 
+t.test('grants, tokens and clients', async (t) => {
+  await onBothEngines(t, async (t, stores) => {
+    const store = await open(stores);
+    const hour = 3_600_000;
+    const grant = (id: string, createdAt: number) => {
+      const common = { subscriber: 's-lan', client: directClient, scope: 'csc' };
+      return store.write((tx) => insertGrant(tx, { id, ...common, createdAt, expiresAt: createdAt + hour }));
+    };
+    const live = async (id: string, at = now) => (await liveGrant(store.read, id, at))?.grant.subscriber;
+    const access = async (id: string, at = now) => (await liveAccess(store.read, id, at))?.grant.id;
+    await grant('g1', now);
+    await grant('g2', now);
+    for (const [id, of, expiresAt] of [
+      ['a1', 'g1', now + hour],
+      ['a2', 'g2', now + 10],
+      ['a3', 'g2', now + hour],
+    ] as const) {
+      await store.write((tx) => insertAccessToken(tx, { id, grant: of, expiresAt }));
+    }
+    t.equal(await live('g1'), 's-lan');
+    t.equal(await live('g1', now + hour), undefined, 'a grant ends');
+    t.equal(await live('unknown'), undefined);
+    t.same([await access('a2'), await access('a2', now + 10), await access('a0')], ['g2', undefined, undefined]);
+
+    await store.write((tx) => revokeAccessToken(tx, 'a2', now));
+    t.same([await access('a2'), await access('a3')], [undefined, 'g2'], 'S35: a revoked token goes alone');
     t.ok(await store.write((tx) => revokeGrant(tx, 'g1', now)));
     t.notOk(await store.write((tx) => revokeGrant(tx, 'g1', now)), 'only once');
-    t.equal(await liveGrant(store.read, 'g1', now), undefined, 'S40: revoked at once');
-    t.ok(await liveGrant(store.read, 'g2', now), 'and only this one');
+    t.same(
+      [await live('g1'), await access('a1')],
+      [undefined, undefined],
+      'S40: a revoked grant takes its tokens along',
+    );
+    t.ok(await live('g2'), 'and only those');
 
-    t.ok(await store.write((tx) => suspendClient(tx, directClient, true)));
+    await store.write((tx) => changeClient(tx, directClient, { suspended: true }));
     t.notOk(await clientWorks(store.read, directClient));
-    t.equal(await liveGrant(store.read, 'g2', now), undefined, 'a suspended client has no live grant');
+    t.same([await live('g2'), await access('a3')], [undefined, undefined], 'a suspended client has nothing live');
     await store.write((tx) => seedClients(tx, now));
     t.notOk(await clientWorks(store.read, directClient), 'a restart does not lift a suspension');
-    await store.write((tx) => suspendClient(tx, directClient, false));
-    t.ok(await liveGrant(store.read, 'g2', now));
-    t.notOk(await store.write((tx) => suspendClient(tx, 'unknown', true)));
+    await store.write((tx) => changeClient(tx, directClient, { suspended: false, switches: '{"openSlots":true}' }));
+    t.ok(await live('g2'));
+    t.match(await listClients(store.read), [{ id: 'direct', switches: '{"openSlots":true}' }]);
+    t.equal(await store.write((tx) => changeClient(tx, 'unknown', { suspended: true })), undefined);
     t.notOk(await clientWorks(store.read, 'unknown'));
 
-    await store.write((tx) => insertGrant(tx, grant('g3', now + 2 * 86_400_000)));
+    await grant('g3', now + 48 * hour);
+    await store.write((tx) => purgeGrants(tx, now + 48 * hour));
     const left = await store.read.db.select().from(store.read.t.grants);
     t.same(
       left.map((row) => row.id),
       ['g3'],
-      'grants that ended more than a day ago are gone',
+      'what ended more than a day ago is gone',
     );
+    t.equal((await store.read.db.select().from(store.read.t.accessTokens)).length, 0);
+  });
+});
+
+t.test('S36: a refresh token is spent once, however many try at once', async (t) => {
+  await onBothEngines(t, async (t, stores) => {
+    const store = await open(stores);
+    const token = { id: 'r1', grant: 'g1', createdAt: now, expiresAt: now + minute };
+    await store.write((tx) => insertRefreshToken(tx, token));
+    const spent = await Promise.all(
+      Array.from({ length: 100 }, () => store.write((tx) => spendRefreshToken(tx, 'r1', now))),
+    );
+    t.equal(spent.filter(Boolean).length, 1);
+    await store.write((tx) => insertRefreshToken(tx, { ...token, id: 'r2' }));
+    t.equal(await store.write((tx) => spendRefreshToken(tx, 'r2', now + minute)), undefined, 'and not after its end');
   });
 });
 
 t.test('a setting is made once, whoever comes first', async (t) => {
   await onBothEngines(t, async (t, stores) => {
-    const { store } = await open(stores);
+    const store = await open(stores);
     const offers = Array.from({ length: 20 }, (_, n) => `key-${n}`);
     const values = await Promise.all(offers.map((offer) => store.write((tx) => settingOr(tx, 'key', offer))));
     t.equal(new Set(values).size, 1);

@@ -18,13 +18,12 @@ const kept = 86_400_000;
  */
 export async function countTry(tx: ApiTx, { id, policy }: Throttle, now: number): Promise<boolean> {
   const { throttles: t } = tx.t;
-  const next = sql`${t.failures} + 1`;
   const rows = await tx.db
     .insert(t)
     .values({ id, failures: 1, lockedUntil: lockAfter(1, policy, now), lastAt: now })
     .onConflictDoUpdate({
       target: t.id,
-      set: { failures: next, lockedUntil: lockExpression(next, policy, now), lastAt: now },
+      set: { failures: sql`${t.failures} + 1`, lockedUntil: lockExpression(tx, policy, now), lastAt: now },
       setWhere: lte(t.lockedUntil, now),
     })
     .returning({ id: t.id });
@@ -56,13 +55,13 @@ function lockAfter(failures: number, { limit, minutes }: ThrottlePolicy, now: nu
   return now + minutes[Math.min(failures - limit, minutes.length - 1)]! * minute;
 }
 
-/** The same in SQL, for a count that only the database knows. */
-function lockExpression(failures: ReturnType<typeof sql>, policy: ThrottlePolicy, now: number) {
+/** The same in SQL, for a count that only the database knows; without a lock the old one stays, which is over. */
+function lockExpression({ t: { throttles: t } }: ApiTx, policy: ThrottlePolicy, now: number) {
   const { limit, minutes } = policy;
   const steps = minutes.map((_, index) => {
     const at = limit + index;
-    const reached = index === minutes.length - 1 ? sql`${failures} >= ${at}` : sql`${failures} = ${at}`;
+    const reached = index === minutes.length - 1 ? sql`${t.failures} + 1 >= ${at}` : sql`${t.failures} + 1 = ${at}`;
     return sql`when ${reached} then ${lockAfter(at, policy, now)}`;
   });
-  return sql<number>`(case ${sql.join(steps, sql` `)} else 0 end)`;
+  return sql<number>`(case ${sql.join(steps, sql` `)} else ${t.lockedUntil} end)`;
 }
