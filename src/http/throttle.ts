@@ -1,7 +1,14 @@
 import { isIPv6 } from 'node:net';
 import { sha256 } from '../base/bytes.ts';
 import type { ApiTx } from '../store/api/tables.ts';
-import { clearTries, countTry, type Throttle, type ThrottlePolicy, takeBackTry } from '../store/api/throttles.ts';
+import {
+  clearTries,
+  countTry,
+  type Throttle,
+  type ThrottlePolicy,
+  takeBackTry,
+  touchThrottle,
+} from '../store/api/throttles.ts';
 
 const growing = [1, 5, 15, 60] as const;
 
@@ -49,10 +56,18 @@ const throttlesOf = ({ what, account, source }: Try) => ({
   account: throttle('account', what, account),
 });
 
-/** Counts a try before it is made. False when a lock stands, of the source, of the pair, or of the account. */
+/**
+ * Counts a try before it is made. False when a lock stands: of the pair, of the source, or of the account. The pair comes
+ * first, so that one application with an old password does not lock out everybody behind its address.
+ */
 export async function mayTry(tx: ApiTx, attempt: Try, now: number): Promise<boolean> {
   const { source, pair, account } = throttlesOf(attempt);
-  for (const one of [source, pair, account]) if (!(await countTry(tx, one, now))) return false;
+  for (const one of [pair, source, account]) {
+    if (await countTry(tx, one, now)) continue;
+    // A refusal writes, too: its commit must not be quicker than that of a try (S44).
+    await touchThrottle(tx, pair.id, now);
+    return false;
+  }
   return true;
 }
 

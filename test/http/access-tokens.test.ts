@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import t from 'tap';
-import { suspendClient } from '../../src/store/api/clients.ts';
-import { insertGrant, revokeGrant } from '../../src/store/api/grants.ts';
+import { changeClient } from '../../src/store/api/clients.ts';
+import { insertAccessToken, insertGrant, revokeGrant } from '../../src/store/api/grants.ts';
 import { settingOr } from '../../src/store/api/settings.ts';
 import { lan, type Sandbox, startApi, startOfTests } from './helpers.ts';
 
@@ -26,7 +26,7 @@ async function forger({ store, token }: Sandbox) {
 
 async function open(t: Parameters<typeof startApi>[0]) {
   const sandbox = await startApi(t);
-  sandbox.signer.script['credentials.list'] = () => ({ credentialIDs: [] });
+  sandbox.signer.script['credentials.list'] = () => ({ credentialIDs: [], more: false });
   const list = (token: string) => sandbox.csc('credentials/list', {}, { authorization: `Bearer ${token}` });
   return { ...sandbox, list, forger: await forger(sandbox) };
 }
@@ -131,11 +131,11 @@ t.test('a token ends with its time, and with its grant', async (t) => {
   await expired('after an hour');
   await expired('a longer exp does not outlive the grant', forger.forge({ exp: startOfTests / 1000 + 9_000 }));
   clock.set(startOfTests);
-  await expired('a grant that is not there', forger.forge({ grant: 'unknown' }));
+  await expired('a token that was never issued', forger.forge({ jti: 'unknown' }));
 
-  await store.write((tx) => suspendClient(tx, 'direct', true));
+  await store.write((tx) => changeClient(tx, 'direct', { suspended: true }));
   await expired('the client is suspended');
-  await store.write((tx) => suspendClient(tx, 'direct', false));
+  await store.write((tx) => changeClient(tx, 'direct', { suspended: false }));
   t.equal((await list(token)).statusCode, 200);
 
   // The last character of an HMAC-SHA256 in base64url holds two bits that decode to nothing.
@@ -147,15 +147,25 @@ t.test('a token ends with its time, and with its grant', async (t) => {
   await expired('revoked, at once');
   await expired('S40: revoked in every spelling', respelled);
 
-  const other = { id: 'g2', subscriber: lan.subscriber, client: 'direct', createdAt: startOfTests };
-  await store.write((tx) => insertGrant(tx, { ...other, expiresAt: startOfTests + 1000 }));
-  t.equal((await list(forger.forge({ grant: 'g2' }))).statusCode, 200, 'other grants are not touched');
+  const expiresAt = startOfTests + 1000;
+  for (const [id, scope] of [
+    ['g2', 'csc'],
+    ['g3', 'subscriber'],
+  ] as const) {
+    const grant = { id, scope, subscriber: lan.subscriber, client: 'direct', createdAt: startOfTests, expiresAt };
+    await store.write((tx) => insertGrant(tx, grant));
+    await store.write((tx) => insertAccessToken(tx, { id: `token of ${id}`, grant: id, expiresAt }));
+  }
+  const forged = (jti: string, grant: string) => list(forger.forge({ jti, grant }));
+  t.equal((await forged('token of g2', 'g2')).statusCode, 200, 'other grants are not touched');
+  t.equal((await forged('token of g2', 'g3')).statusCode, 401, 'a token of another grant');
+  t.equal((await forged('token of g3', 'g3')).statusCode, 401, 'S35: a token for the own account opens nothing of CSC');
 });
 
 t.test('the key survives a restart, and no two stores share it', async (t) => {
   const first = await open(t);
   const again = await startApi(t, { store: first.store });
-  again.signer.script['credentials.list'] = () => ({ credentialIDs: ['c1'] });
+  again.signer.script['credentials.list'] = () => ({ credentialIDs: ['c1'], more: false });
   const answer = await again.csc('credentials/list', {}, { authorization: `Bearer ${first.token}` });
   t.same(answer.json(), { credentialIDs: ['c1'] });
   const { secret } = await forger(await startApi(t));

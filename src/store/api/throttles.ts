@@ -30,6 +30,16 @@ export async function countTry(tx: ApiTx, { id, policy }: Throttle, now: number)
   return rows.length === 1;
 }
 
+/** A refused try leaves its time; the count does not move. */
+export async function touchThrottle(tx: ApiTx, id: string, now: number): Promise<void> {
+  const { throttles: t } = tx.t;
+  const fresh = { id, failures: 0, lockedUntil: 0, lastAt: now };
+  await tx.db
+    .insert(t)
+    .values(fresh)
+    .onConflictDoUpdate({ target: t.id, set: { lastAt: now } });
+}
+
 /** The try was right: the count starts again. */
 export async function clearTries(tx: ApiTx, id: string): Promise<void> {
   await tx.db.delete(tx.t.throttles).where(eq(tx.t.throttles.id, id));
