@@ -9,6 +9,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
   kyso sandbox get NAME [--dir DIR]      kyso sandbox code [other] [--dir DIR]
       for scripts: a value of sandbox.json (csc.v1, credentials.0.credentialID, …);
       the one-time code that the subscriber's authenticator app shows now
+  kyso client list|set|suspend|resume [--dir DIR]
+      applications, and what each may do beyond CSC's letter; kyso client --help
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
