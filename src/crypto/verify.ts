@@ -11,7 +11,7 @@ import {
   type PssParameters,
 } from './algorithms.ts';
 import { ecdsaFromDer } from './ecdsa.ts';
-import { verifiesPss } from './pss.ts';
+import { verifiesPss } from './emsa-pss.ts';
 
 /** Whether `signature`, in its wire form, is a signature over the precomputed `digest`. Never throws. */
 export type Verifier = (digestName: DigestName, digest: Uint8Array, signature: Uint8Array) => boolean;
