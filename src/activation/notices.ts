@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { newId } from '../base/ids.ts';
-import { open, seal } from '../crypto/seal.ts';
+import { deriveKey, open, seal } from '../crypto/seal.ts';
 import type { Peer } from '../ipc/contract.ts';
 import type { NotifyContract, OutboundMessage, TemplateName } from '../ipc/notify-contract.ts';
 import { deleteNotices, insertNotice, oldestNotices } from '../store/signer/notices.ts';
@@ -45,11 +45,17 @@ export async function announce(
       values: { name: person.name, ...values },
       expiresAt: expiresAt ?? createdAt + noticeLifetime,
     };
-    const sealed = seal(signer.noticeKey, Buffer.from(JSON.stringify(message)), { use: 'notice', id: message.id });
+    const sealed = seal(keyOf(signer, message.id), Buffer.from(JSON.stringify(message)), facts(message.id));
     await insertNotice(tx, { id: message.id, createdAt, sealed });
   }
   signer.wakeNotices();
 }
+
+/** Each notice has a key of its own, as `seal` wants it. */
+const keyOf = ({ noticeKey }: Pick<Signer, 'noticeKey'>, id: string) =>
+  deriveKey(noticeKey, Buffer.from(id), 'kyso notice');
+
+const facts = (id: string) => ({ use: 'notice', id });
 
 /** Hands committed notices to notify and keeps an eye on it, until it is stopped. */
 export type NoticeDispatch = {
@@ -73,11 +79,11 @@ export function dispatchNotices(
   let trouble = '';
 
   async function handOver(): Promise<boolean> {
-    const { store, noticeKey } = signer;
+    const { store } = signer;
     const rows = await oldestNotices(store.read, batch);
     if (rows.length === 0) return false;
     const messages = rows.map(({ id, sealed }): OutboundMessage => {
-      return JSON.parse(open(noticeKey, sealed, { use: 'notice', id }).toString());
+      return JSON.parse(open(keyOf(signer, id), sealed, facts(id)).toString());
     });
     await notify.call('messages.post', { messages });
     await store.write((tx) =>
