@@ -5,6 +5,7 @@ import { argon2id, newSalt } from '../crypto/argon2.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { failureLimits } from './locks.ts';
+import { announce } from './notices.ts';
 import { assertGoodPin, openWithPin, pinBytes, pinCleared } from './pin.ts';
 import { activationDigest, activationSecret, type Halves } from './subscribers.ts';
 import { claimCode, newSeed, sealSeed } from './totp.ts';
@@ -91,6 +92,7 @@ async function passToPin(
         activationDigest: digest,
       });
       await signer.rows.subscribers.replace(tx, person, { status: 'active' });
+      await announce(signer, tx, person, { template: 'activated', values: { userID: person.userId } });
       await record(signer, tx, {
         event: 'activation.completed',
         actor: 'api',

@@ -2,7 +2,7 @@ import { KysoError } from '../base/errors.ts';
 import type { KeyTypeName } from '../crypto/algorithms.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
-import type { Credential, SignerTx } from '../store/signer/tables.ts';
+import type { Credential, SignerTx, Subscriber } from '../store/signer/tables.ts';
 import type { Signer } from './context.ts';
 
 /** The ids of a subscriber's credentials that have a certificate, oldest first. */
@@ -46,21 +46,37 @@ export async function ownCredential(signer: Signer, tx: SignerTx, subscriber: st
   return credential;
 }
 
+/** A credential that may sign now, and its holder. */
+export type Usable = { credential: Credential; person: Subscriber };
+
 /**
- * A credential that may sign now, of an account that is active; asked at authorization and again in the transaction of
- * the spend (S10).
+ * A credential that may sign now, of an account that is active (S10).
  * @throws KysoError credentialUnknown | credentialDisabled | certificateExpired
  */
-export async function usableCredential(
-  signer: Signer,
+export async function usableCredential(signer: Signer, subscriber: string, id: string): Promise<Usable> {
+  const { store, rows } = signer;
+  const credential = await ownCredential(signer, store.read, subscriber, id);
+  return assertUsable(signer, credential, await rows.subscribers.find(store.read, { id: subscriber }));
+}
+
+/**
+ * The same, asked in the transaction of a spend or of a new SAD: a block or freeze comes wholly before it, and then
+ * refuses, or waits for its end. Whoever calls this does so before locking anything else.
+ */
+export async function holdUsable(
+  { rows, time }: Signer,
   tx: SignerTx,
   subscriber: string,
   id: string,
-): Promise<Credential> {
-  const credential = await ownCredential(signer, tx, subscriber, id);
-  const person = await signer.rows.subscribers.find(tx, { id: subscriber });
-  const now = signer.time.now();
+): Promise<Usable> {
+  const person = await rows.subscribers.hold(tx, { id: subscriber });
+  return assertUsable({ time }, await rows.credentials.hold(tx, { id, subscriber }), person);
+}
+
+function assertUsable({ time }: Pick<Signer, 'time'>, credential?: Credential, person?: Subscriber): Usable {
+  const now = time.now();
+  if (!credential) throw new KysoError('credentialUnknown');
   if (credential.blocked || person?.status !== 'active') throw new KysoError('credentialDisabled');
   if (credential.notAfter <= now || credential.notBefore > now) throw new KysoError('certificateExpired');
-  return credential;
+  return { credential, person };
 }

@@ -1,5 +1,7 @@
 const minute = 60_000;
-const forEver = Number.MAX_SAFE_INTEGER;
+
+/** The end of a lock that nobody waits for. */
+export const forEver = Number.MAX_SAFE_INTEGER;
 
 /** Minutes of lock after the 5th, 6th, … consecutive failure; the last value repeats. */
 const lockMinutes = [1, 5, 15, 60];

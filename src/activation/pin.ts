@@ -1,6 +1,7 @@
 import { KysoError } from '../base/errors.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
+import { announceLock } from './lock-notice.ts';
 import { failureLimits, lockedUntil } from './locks.ts';
 import { openVault } from './vault.ts';
 
@@ -86,8 +87,12 @@ export async function openWithPin(signer: Signer, vault: Vault, pin: Buffer, req
   const factors = await signer.rows.factors.find(signer.store.read, { subscriber });
   // A locked factor costs no Argon2id; `countTry` asks again, under the row's lock.
   if (!factors || isLocked(signer, factors)) throw await refusal(signer, subscriber, request, 'pinLocked');
-  const privateKey = await openVault(signer, vault, pin, () => countTry(signer, subscriber, request));
-  if (!privateKey) throw await refusal(signer, subscriber, request, 'pinInvalid');
+  let lock = 0;
+  const count = async () => {
+    lock = await countTry(signer, subscriber, request);
+  };
+  const privateKey = await openVault(signer, vault, pin, count);
+  if (!privateKey) throw await refusal(signer, subscriber, request, 'pinInvalid', lock);
   return privateKey;
 }
 
@@ -95,23 +100,30 @@ const isLocked = (signer: Signer, factors: Factors) => factors.pinLockedUntil > 
 
 /**
  * Counts a try before it is made; a right PIN takes the count back afterwards (S42). So tries that run in parallel, or
- * that a crash cuts off, never exceed the limit.
+ * that a crash cuts off, never exceed the limit. Returns until when this try locks the PIN, should it be wrong; 0: not.
  * @throws KysoError pinLocked
  */
-async function countTry(signer: Signer, subscriber: string, request: string): Promise<void> {
+async function countTry(signer: Signer, subscriber: string, request: string): Promise<number> {
   const counted = await signer.store.write(async (tx) => {
     const factors = await signer.rows.factors.lock(tx, { subscriber });
-    if (!factors || isLocked(signer, factors)) return false;
+    if (!factors || isLocked(signer, factors)) return undefined;
     const pinFailures = factors.pinFailures + 1;
     const pinLockedUntil = lockedUntil(pinFailures, failureLimits.pin, signer.time.now());
     await signer.rows.factors.replace(tx, factors, { pinFailures, pinLockedUntil });
-    return true;
+    return pinLockedUntil;
   });
-  if (!counted) throw await refusal(signer, subscriber, request, 'pinLocked');
+  if (counted === undefined) throw await refusal(signer, subscriber, request, 'pinLocked');
+  return counted;
 }
 
-/** Logs that a PIN was refused, and makes the error to throw. */
-async function refusal(signer: Signer, subscriber: string, request: string, kind: 'pinInvalid' | 'pinLocked') {
+/** Logs that a PIN was refused, tells the holder of the `lock` that this set, and makes the error to throw. */
+async function refusal(
+  signer: Signer,
+  subscriber: string,
+  request: string,
+  kind: 'pinInvalid' | 'pinLocked',
+  lock = 0,
+): Promise<KysoError> {
   const entry = {
     event: 'factor.pin',
     actor: 'api',
@@ -120,7 +132,11 @@ async function refusal(signer: Signer, subscriber: string, request: string, kind
     request,
     detail: { kind },
   } as const;
-  await signer.store.write((tx) => record(signer, tx, entry));
+  await signer.store.write(async (tx) => {
+    // Not before: the try that sets a lock may be the right one, which takes it back.
+    if (lock > 0) await announceLock(signer, tx, subscriber, 'pinLocked', lock);
+    await record(signer, tx, entry);
+  });
   return new KysoError(kind);
 }
 

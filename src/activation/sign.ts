@@ -1,11 +1,14 @@
+import { X509Certificate } from 'node:crypto';
 import { wipe } from '../base/bytes.ts';
 import { KysoError, kindOf } from '../base/errors.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { endSigning, type Outcome, sweepSignings } from '../store/signer/signings.ts';
-import { openWithSad } from './authorize.ts';
 import { record, type Signer } from './context.ts';
 import { signWithKey } from './keys.ts';
+import { localTime } from './local-time.ts';
+import { announce } from './notices.ts';
+import { openWithSad } from './sad.ts';
 import { type SpentAuthorization, spend } from './spend.ts';
 
 /**
@@ -55,9 +58,12 @@ function end(
   outcome: Exclude<Outcome, 'pending'>,
   error?: unknown,
 ): Promise<boolean> {
-  const { signing, authorization, request } = spent;
+  const { signing, authorization, request, person } = spent;
+  const endedAt = signer.time.now();
+  const values = outcome === 'released' ? use(spent, endedAt) : undefined;
   return signer.store.write(async (tx) => {
-    if (!(await endSigning(tx, signing, outcome, signer.time.now()))) return false;
+    if (!(await endSigning(tx, signing, outcome, endedAt))) return false;
+    if (values) await announce(signer, tx, person, { template: 'signed', values });
     await record(signer, tx, {
       ...{ event: 'sign', actor: 'signer', result: outcome === 'released' ? 'done' : 'failed', request, signing },
       ...{
@@ -69,6 +75,18 @@ function end(
     });
     return true;
   });
+}
+
+/** What its holder is told about a use of the key. */
+function use({ authorization, credential, digests }: SpentAuthorization, at: number): Record<string, string> {
+  const [certificate] = JSON.parse(credential.chain) as string[];
+  const { subject } = new X509Certificate(Buffer.from(certificate ?? '', 'base64')).toLegacyObject();
+  return {
+    signatures: String(digests.length),
+    client: authorization.client,
+    credential: subject.CN?.toString() ?? credential.id,
+    time: localTime(at),
+  };
 }
 
 /** At start: what a former life spent but did not end stays spent, was never released, and is logged as unknown. */

@@ -1,15 +1,15 @@
-import { equalBytes } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { digests as digestTable, type KeyTypeName, resolveScheme, type SignScheme } from '../crypto/algorithms.ts';
 import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
-import { listHashes, markHashes, takeFromAuthorization } from '../store/signer/authorizations.ts';
+import { markHashes, takeFromAuthorization } from '../store/signer/authorizations.ts';
 import { insertSigning } from '../store/signer/signings.ts';
-import type { Authorization, AuthorizedHash, SignerTx } from '../store/signer/tables.ts';
-import { authorizationId, macOfHashes } from './authorize.ts';
+import type { Authorization, AuthorizedHash, Credential, SignerTx, Subscriber } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
-import { ownCredential, usableCredential } from './credentials.ts';
+import { holdUsable, ownCredential } from './credentials.ts';
+import { hashesOf, macOfHashes, matchHashes } from './hashes.ts';
+import { authorizationId } from './sad.ts';
 
 declare const spent: unique symbol;
 
@@ -22,6 +22,9 @@ export type SpentAuthorization = {
   readonly authorization: Authorization;
   readonly scheme: SignScheme;
   readonly digests: readonly Buffer[];
+  /** Who is told, and of which credential. */
+  readonly person: Subscriber;
+  readonly credential: Credential;
   readonly request: string;
   readonly [spent]: true;
 };
@@ -37,14 +40,14 @@ type Request = Params<SignerContract, 'signatures.signHash'>;
 export async function spend(signer: Signer, request: Request): Promise<SpentAuthorization> {
   const id = authorizationId(request.sad);
   await explain(signer, id, request);
-  const credential = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
-  const scheme = schemeOf(signer, credential.keyType as KeyTypeName, request);
+  const { keyType } = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
+  const scheme = schemeOf(signer, keyType as KeyTypeName, request);
   const digests = request.hashes.map((hash) => Buffer.from(hash, 'base64'));
   if (digests.some((bytes) => bytes.length !== digestTable[scheme.digest].length)) throw new KysoError('digestLength');
 
   return signer.store.write(async (tx) => {
+    const { person, credential } = await holdUsable(signer, tx, request.subscriber, request.credentialID);
     const authorization = await take(signer, tx, id, request);
-    await usableCredential(signer, tx, request.subscriber, request.credentialID);
     const signing = newId();
     await settle(signer, tx, authorization, await spendHashes(signer, tx, authorization, digests, signing));
     await insertSigning(tx, {
@@ -67,8 +70,10 @@ export async function spend(signer: Signer, request: Request): Promise<SpentAuth
       },
       ...{ subscriber: authorization.subscriber, credential: authorization.credential, algorithm: request.signAlgo },
       hashes: digests.map((bytes) => bytes.toString('hex')),
+      ...(scheme.pss && { detail: { mgfDigest: scheme.pss.mgfDigest, saltLength: scheme.pss.saltLength } }),
     });
-    return { signing, authorization, scheme, digests, request: request.request } as unknown as SpentAuthorization;
+    const facts = { signing, authorization, scheme, digests, person, credential, request: request.request };
+    return facts as unknown as SpentAuthorization;
   });
 }
 
@@ -82,8 +87,16 @@ function schemeOf(signer: Signer, keyType: KeyTypeName, request: Request): SignS
   return scheme;
 }
 
-/** Says which of its conditions a spend would miss; the spend itself asks them all again, in its UPDATE. */
-async function explain(signer: Signer, id: string, request: Request): Promise<void> {
+/**
+ * The authorization of a SAD as it stands, or which condition of its use is missed; the use itself asks them all again,
+ * in its UPDATE.
+ * @throws KysoError sadInvalid | sadExpired | credentialUnknown
+ */
+export async function explain(
+  signer: Signer,
+  id: string,
+  request: Pick<Request, 'subscriber' | 'client' | 'grant' | 'credentialID'>,
+): Promise<Authorization> {
   const found = await signer.rows.authorizations.find(signer.store.read, { id });
   const theirs =
     found?.subscriber === request.subscriber && found.client === request.client && found.grant === request.grant;
@@ -91,6 +104,7 @@ async function explain(signer: Signer, id: string, request: Request): Promise<vo
   if (found.expiresAt <= signer.time.now()) throw new KysoError('sadExpired');
   await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
   if (found.credential !== request.credentialID || found.remaining === 0) throw new KysoError('sadInvalid');
+  return found;
 }
 
 /** The conditional UPDATE and the check of the row's MAC. What is answered is not sealed again yet: `settle` does it. */
@@ -113,18 +127,8 @@ async function spendHashes(
   digests: Buffer[],
   signing: string,
 ): Promise<AuthorizedHash[]> {
-  const rows = await listHashes(tx, authorization.id);
-  if (!equalBytes(macOfHashes(signer, authorization.id, rows), authorization.hashesMac)) {
-    throw new KysoError('integrity', 'the hashes of an authorization were changed in the store');
-  }
-  const unspent = new Map<string, AuthorizedHash[]>();
-  for (const row of rows) {
-    if (row.signing !== null) continue;
-    const text = row.digest.toString('hex');
-    unspent.set(text, [...(unspent.get(text) ?? []), row]);
-  }
-  const spent = digests.map((digest) => unspent.get(digest.toString('hex'))?.shift());
-  const ordinals = spent.flatMap((row) => (row ? [row.ordinal] : []));
+  const rows = await hashesOf(signer, tx, authorization);
+  const ordinals = matchHashes(rows, digests).flatMap((row) => (row ? [row.ordinal] : []));
   if (ordinals.length !== digests.length) throw new KysoError('hashNotAuthorized');
   const marked = await markHashes(tx, authorization.id, ordinals, signing);
   if (marked !== digests.length) throw new KysoError('hashNotAuthorized');

@@ -3,8 +3,8 @@ import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { open, seal } from '../crypto/seal.ts';
 import { beforeStep } from '../store/signer/factors.ts';
-import { record, type Signer, tokenLabels } from './context.ts';
-import { failureLimits, lockedUntil } from './locks.ts';
+import { type Signer, tokenLabels } from './context.ts';
+import { otpCleared, refuseOtp } from './otp.ts';
 
 /** RFC 6238 with SHA-1, 6 digits, 30 s, and one step of drift to either side (S41). */
 const period = 30;
@@ -75,22 +75,13 @@ export async function claimCode(signer: Signer, subscriber: string, code: string
     if (step !== undefined) {
       const claimed = await signer.rows.factors.lock(tx, { subscriber }, beforeStep(tx, step, now));
       if (claimed) {
-        await signer.rows.factors.replace(tx, claimed, { lastStep: step, otpFailures: 0, otpLockedUntil: 0 });
+        await signer.rows.factors.replace(tx, claimed, { lastStep: step, ...otpCleared });
         return undefined;
       }
     }
     const factors = await signer.rows.factors.lock(tx, { subscriber });
     if (!factors) return 'otpInvalid';
-    const locked = factors.otpLockedUntil > now;
-    const replayed = step !== undefined && step <= factors.lastStep;
-    const otpFailures = factors.otpFailures + (locked || replayed ? 0 : 1);
-    const otpLockedUntil =
-      locked || replayed ? factors.otpLockedUntil : lockedUntil(otpFailures, failureLimits.otp, now);
-    await signer.rows.factors.replace(tx, factors, { otpFailures, otpLockedUntil });
-    const kind = locked ? 'otpLocked' : 'otpInvalid';
-    const detail = { kind, replayed, failures: otpFailures };
-    await record(signer, tx, { event: 'factor.otp', actor: 'api', result: 'refused', subscriber, request, detail });
-    return kind;
+    return refuseOtp(signer, tx, factors, { request, replayed: step !== undefined && step <= factors.lastStep });
   });
   if (refusal) throw new KysoError(refusal);
   return found.sealedTotp;

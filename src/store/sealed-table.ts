@@ -7,13 +7,18 @@ type SealedPgTable = PgTable & { version: PgColumn; mac: PgColumn };
 type RowOf<T extends PgTable> = T['$inferSelect'] & SealedRow;
 /** Which row: the values of the columns that identify it. */
 type KeyOf<T extends PgTable> = Partial<T['$inferSelect']>;
-type Db = Pick<Tx<unknown>, 'db'>;
+type Db = Pick<Tx<unknown>, 'db' | 'engine'>;
 
 /** A table whose rows carry a MAC: the only way in which its rows are read and written. */
 export type SealedTable<T extends PgTable> = {
   insert(tx: Db, row: Omit<T['$inferSelect'], 'version' | 'mac'>): Promise<RowOf<T>>;
   find(tx: Db, key: KeyOf<T>): Promise<RowOf<T> | undefined>;
   list(tx: Db, key: KeyOf<T>): Promise<RowOf<T>[]>;
+  /**
+   * Reads the row as it is now, and keeps it as it is until the transaction ends: who changes it waits, who holds it,
+   * too, does not. (A transaction of SQLite keeps out every other.)
+   */
+  hold(tx: Db, key: KeyOf<T>): Promise<RowOf<T> | undefined>;
   /**
    * Locks the row until the transaction ends, by an UPDATE that changes nothing, and returns it. `only` stands in that
    * UPDATE's WHERE; no row is returned when it does not hold after waiting for whoever had the lock.
@@ -36,11 +41,13 @@ export function sealedTable<T extends SealedPgTable>(name: string, table: T, mac
     return row;
   };
   // drizzle cannot infer the rows of a table that is a type parameter; these three casts say what it cannot.
-  const select = async (db: Verbs, key: object) =>
-    (await db
+  const query = (db: Verbs, key: object) =>
+    db
       .select()
       .from(table as PgTable)
-      .where(matches(key))) as Row[];
+      .where(matches(key));
+  const select = async (db: Verbs, key: object) => (await query(db, key)) as Row[];
+  const share = async (db: Verbs, key: object) => (await query(db, key).for('share')) as Row[];
   const update = async (db: Verbs, values: object, where: SQL | undefined) =>
     (await db
       .update(table)
@@ -56,6 +63,10 @@ export function sealedTable<T extends SealedPgTable>(name: string, table: T, mac
     },
     async find(tx, key) {
       const [row] = await select(tx.db, key);
+      return row && checked(row);
+    },
+    async hold(tx, key) {
+      const [row] = await (tx.engine === 'postgresql' ? share : select)(tx.db, key);
       return row && checked(row);
     },
     async list(tx, key) {

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { openWithSad } from '../../src/activation/authorize.ts';
 import { tokenLabels } from '../../src/activation/context.ts';
 import { openDek, signWithKey } from '../../src/activation/keys.ts';
+import { openWithSad } from '../../src/activation/sad.ts';
 import { upkeep } from '../../src/activation/upkeep.ts';
 import { openVault } from '../../src/activation/vault.ts';
 import { newBoxKeyPair } from '../../src/crypto/hpke.ts';

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, gte, inArray, isNotNull, isNull, lt, sql } from '../drizzle.ts';
+import { and, asc, eq, gt, gte, inArray, isNotNull, isNull, lt, type SQL, sql } from '../drizzle.ts';
 import type { Authorization, SignerTx } from './tables.ts';
 
 /** Who and what a spend must fit; every field is a condition of the one UPDATE. */
@@ -37,6 +37,11 @@ export async function takeFromAuthorization(tx: SignerTx, want: SpendConditions)
     )
     .returning();
   return row;
+}
+
+/** The condition under which an authorization may be exchanged for a new one: signatures are left, and time. */
+export function mayExtend({ t: { authorizations: a } }: SignerTx, now: number): SQL | undefined {
+  return and(gt(a.expiresAt, now), gte(a.remaining, 1));
 }
 
 export async function insertHashes(tx: SignerTx, authorization: string, digests: Buffer[]): Promise<void> {
