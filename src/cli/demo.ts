@@ -6,7 +6,7 @@ import { KysoError } from '../base/errors.ts';
 import { CscError, cscClient, signPdf } from '../client/index.ts';
 import { type Config, pathsOf, readConfig } from '../config.ts';
 import type { InitSandbox } from './init.ts';
-import { describeMessage, readMessages } from './mailbox.ts';
+import { describeMessage, readMessages, untilMessage } from './mailbox.ts';
 import { authenticator } from './one-time-code.ts';
 import { defaultDirectory, defaultPort, readPort } from './options.ts';
 import { people } from './people.ts';
@@ -77,8 +77,9 @@ async function play(config: Config, supervisor: ReturnType<Supervise>, file: str
   await supervisor.ready;
   const baseUrl = `http://127.0.0.1:${config.http.port}`;
   const sandbox = await populate(config, baseUrl, (what) => step(`  ${what}`));
+  const before = new Date(systemClock.now()).toISOString();
   const signedFile = await sign(config, sandbox, file, pdf);
-  await showNotice(sandbox);
+  await showNotice(sandbox, before);
   const verdicts = verifyPdf(readFileSync(signedFile), signedFile, pathsOf(config).rootCertificate);
   for (const { tool, valid, said } of verdicts) step(`${tool}: ${valid ? '✓' : '✗'} ${said}`);
   const valid = verdicts.every((verdict) => verdict.valid);
@@ -97,11 +98,9 @@ async function play(config: Config, supervisor: ReturnType<Supervise>, file: str
 }
 
 /** What the holder is told about the signature that was just made. */
-async function showNotice({ mail }: SandboxFile): Promise<void> {
-  const messages = await readMessages(mail.url);
-  step(`messages to the holders so far: ${messages.length}, the newest:`);
-  const newest = messages.at(-1);
-  if (newest) say(describeMessage(newest));
+async function showNotice({ mail }: SandboxFile, since: string): Promise<void> {
+  step('the holder is told:');
+  say(describeMessage(await untilMessage(mail.url, people.otherSubscriber.email, ({ at }) => at >= since)));
 }
 
 /** Prints what arrives from now on. */
