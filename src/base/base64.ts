@@ -22,3 +22,9 @@ export function decodeDigest(text: string): Buffer | undefined {
   const canonical = bytes.toString('base64').replace(/=+$/, '') === standard;
   return bytes.length > 0 && padded && canonical ? bytes : undefined;
 }
+
+/** Decodes canonical RFC 4648 §5 base64url without padding. Returns undefined for anything else. */
+export function decodeBase64Url(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.length > 0 && bytes.toString('base64url') === text ? bytes : undefined;
+}

@@ -13,6 +13,11 @@ import { caller, canonicalDigests, digestLengths, enabledCredential, hashRows } 
 export const credentialsAuthorize = defineMethod({
   name: 'credentials/authorize',
   authentication: 'bearer',
+  adapt(body, { numSignaturesAsText }) {
+    const { numSignatures } = body;
+    if (numSignaturesAsText && typeof numSignatures === 'string' && /^[0-9]{1,9}$/.test(numSignatures))
+      body.numSignatures = Number(numSignatures);
+  },
   body: Type.Object({
     credentialID: CredentialId,
     numSignatures: Type.Integer({ minimum: 1, maximum: multisign }),
@@ -31,7 +36,11 @@ export const credentialsAuthorize = defineMethod({
     { field: 'numSignatures', keywords: ['maximum'], answer: answers.numSignaturesTooHigh },
     ...hashRows,
     digestLengths,
-    { fails: (body) => body.hash.length !== body.numSignatures, answer: answers.numSignaturesInvalid },
+    {
+      fails: ({ hash, numSignatures }, { user }) =>
+        user.switches.openSlots ? hash.length > numSignatures : hash.length !== numSignatures,
+      answer: answers.numSignaturesInvalid,
+    },
     { field: 'OTP', answer: otpInvalid },
     { field: 'PIN', answer: pinInvalid },
     invalid('description'),

@@ -1,9 +1,9 @@
 import Type, { type Static } from 'typebox';
-import { keyTypes, signAlgosOf } from '../../crypto/algorithms.ts';
+import { keyTypes } from '../../crypto/algorithms.ts';
 import type { Result } from '../../ipc/contract.ts';
 import { multisign, type SignerContract } from '../../ipc/signer-contract.ts';
 import { readCertificate } from '../../pki/read.ts';
-import { langOf } from '../lang.ts';
+import { type Lang, langOf, type Texts } from '../lang.ts';
 import { otpObject, pinObject } from './factors.ts';
 import { CredentialId } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
@@ -40,21 +40,29 @@ export const credentialsInfo = defineMethod({
     const credential = await signer.call('credentials.info', { subscriber, credentialID: body.credentialID });
     const lang = langOf(body.lang);
     return {
+      description: descriptionOf(credential, lang),
       key: keyOf(credential),
       cert: certOf(credential, body),
       authMode: 'explicit',
       SCAL: '2',
       multisign,
-      ...(body.authInfo ? { PIN: pinObject(lang), OTP: otpObject(lang) } : {}),
+      ...(body.authInfo ? { PIN: pinObject(lang), OTP: otpObject(credential.otp, lang) } : {}),
       lang,
     };
   },
 });
 
-function keyOf({ keyStatus, keyType }: Credential): object {
+const descriptions: Texts = {
+  'en-US': 'Signing key, released by PIN and one-time code',
+  'vi-VN': 'Khóa ký, sử dụng bằng mã PIN và mã xác thực một lần',
+};
+
+const descriptionOf = ({ keyType }: Credential, lang: Lang) => `${descriptions[lang]} (${keyType})`;
+
+function keyOf({ keyStatus, keyType, signAlgos }: Credential): object {
   const type = keyTypes[keyType];
   const curve = type.family === 'EC' ? { curve: type.curveOid } : {};
-  return { status: keyStatus, algo: signAlgosOf(keyType), len: type.bits, ...curve };
+  return { status: keyStatus, algo: signAlgos, len: type.bits, ...curve };
 }
 
 function certOf({ certStatus, chain }: Credential, { certificates = 'single', certInfo }: Static<typeof Body>): object {

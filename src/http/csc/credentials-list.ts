@@ -1,11 +1,12 @@
 import Type from 'typebox';
-import { invalidRequest } from './errors.ts';
+import { KysoError } from '../../base/errors.ts';
+import { answers, invalidRequest } from './errors.ts';
 import { defineMethod, invalid } from './method.ts';
 
-/** Our own maximum for `maxResults`; ca issues no more than 99 credentials to one person. */
+/** Our own maximum for `maxResults`. */
 const mostResults = 100;
 
-/** CSC v1 §11.4 `credentials/list`: the caller's own credentials; the token says whose. */
+/** CSC v1 §11.4 `credentials/list`: the caller's own credentials, oldest first; the token says whose. */
 export const credentialsList = defineMethod({
   name: 'credentials/list',
   authentication: 'bearer',
@@ -13,22 +14,26 @@ export const credentialsList = defineMethod({
     userID: Type.Optional(Type.Unknown()),
     // Of any type: an invalid value means our own maximum and is never an error.
     maxResults: Type.Optional(Type.Unknown()),
-    pageToken: Type.Optional(Type.String()),
+    pageToken: Type.Optional(Type.String({ maxLength: 256 })),
     clientData: Type.Optional(Type.String()),
   }),
   rows: [
     invalid('pageToken'),
-    // Every list is one page, so no page token is one of ours.
-    { fails: (body) => body.pageToken !== undefined, answer: invalidRequest('Invalid parameter pageToken') },
+    {
+      fails: ({ pageToken }, { user }, { pages }) =>
+        pageToken !== undefined && pages.read(user.subscriber, pageToken) === undefined,
+      answer: answers.pageTokenInvalid,
+    },
     { fails: (body) => body.userID !== undefined, answer: invalidRequest('userID parameter MUST be null') },
     invalid('clientData'),
   ],
-  async handle({ signer }, { maxResults }, { user }) {
-    const { credentialIDs } = await signer.call('credentials.list', {
-      subscriber: user.subscriber,
-      limit: mostResults,
-    });
-    return { credentialIDs: credentialIDs.slice(0, resultsOf(maxResults)) };
+  async handle({ signer, pages }, { maxResults, pageToken }, { user: { subscriber } }) {
+    const after = pageToken === undefined ? undefined : pages.read(subscriber, pageToken);
+    const page = { subscriber, limit: resultsOf(maxResults), ...(after !== undefined && { after }) };
+    const { credentialIDs, more } = await signer.call('credentials.list', page);
+    const last = credentialIDs.at(-1);
+    if (more && last === undefined) throw new KysoError('internal', 'a page of nothing with more behind it');
+    return { credentialIDs, ...(more && last !== undefined && { nextPageToken: pages.issue(subscriber, last) }) };
   },
 });
 

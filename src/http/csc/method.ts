@@ -1,6 +1,7 @@
 import type { FastifyContextConfig, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Clock } from '../../base/clock.ts';
+import type { ClientSwitches } from '../../ipc/api-contract.ts';
 import type { Peer } from '../../ipc/contract.ts';
 import type { SignerContract } from '../../ipc/signer-contract.ts';
 import type { ApiConfig } from '../config.ts';
@@ -8,6 +9,7 @@ import type { LoginDesk } from '../logins.ts';
 import type { RefreshTokens } from '../refresh.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import { type Answer, invalidRequest, malformed, Refusal } from './errors.ts';
+import type { PageTokens } from './page-tokens.ts';
 
 /** What the methods work with. */
 export type CscParts = {
@@ -17,6 +19,7 @@ export type CscParts = {
   logins: LoginDesk;
   tokens: AccessTokens;
   refresh: RefreshTokens;
+  pages: PageTokens;
   /** Names of all methods, for `info`. */
   methods: readonly string[];
 };
@@ -29,7 +32,7 @@ export type CscParts = {
  */
 export type Row<B> =
   | { field: string; keywords?: readonly string[]; answer: Answer }
-  | { fails: (body: B) => boolean; answer: Answer }
+  | { fails: (body: B, request: FastifyRequest, parts: CscParts) => boolean; answer: Answer }
   | { ask: (parts: CscParts, body: B, request: FastifyRequest) => Promise<unknown> };
 
 export const missing = (type: 'string' | 'integer' | 'array', field: string) => ({
@@ -43,11 +46,18 @@ export const invalid = (field: string) => ({ field, answer: invalidRequest(`Inva
 /** The answer of a method that has nothing to say: 204 and no body. */
 export const noContent = Symbol('204 No Content');
 
+/** Changes a body of a client that cannot do otherwise into what the specification wants. */
+export type Adapt = (body: Record<string, unknown>, switches: ClientSwitches) => void;
+
 /** A CSC method as the routes and `info` see it. */
 export type CscMethod = {
   name: string;
   authentication: NonNullable<FastifyContextConfig['authentication']>;
   body: TSchema;
+  /** The answer to a missing or malformed Authorization header. */
+  malformedHeader: Answer;
+  /** What a client's switches make of a body before it is checked. */
+  adapt?: Adapt | undefined;
   run(parts: CscParts, request: FastifyRequest): Promise<object | typeof noContent>;
 };
 
@@ -58,14 +68,15 @@ export type CscMethod = {
 export function defineMethod<B extends TSchema>(definition: {
   name: string;
   authentication: CscMethod['authentication'];
+  malformedHeader?: Answer;
+  adapt?: Adapt;
   body: B;
   rows: readonly Row<Static<B>>[];
   handle(parts: CscParts, body: Static<B>, request: FastifyRequest): Promise<object | typeof noContent>;
 }): CscMethod {
-  const { name, authentication, body: schema, rows, handle } = definition;
+  const { name, authentication, malformedHeader = malformed, adapt, body: schema, rows, handle } = definition;
   return {
-    name,
-    authentication,
+    ...{ name, authentication, malformedHeader, adapt },
     body: schema,
     async run(parts, request) {
       // Fastify has held this body against the schema and kept the errors; the rows decide before the handler sees it.
@@ -89,15 +100,21 @@ async function firstFitting<B>(
   for (const row of rows) {
     if ('ask' in row) {
       above.push(row);
-    } else if (fits(row, body, errors)) {
+    } else if (fits(row, parts, body, request, errors)) {
       for (const { ask } of above) await ask(parts, body, request);
       throw new Refusal(row.answer);
     }
   }
 }
 
-function fits<B>(row: Exclude<Row<B>, { ask: unknown }>, body: B, errors: FastifySchemaValidationError[]): boolean {
-  if ('fails' in row) return errors.length === 0 && row.fails(body);
+function fits<B>(
+  row: Exclude<Row<B>, { ask: unknown }>,
+  parts: CscParts,
+  body: B,
+  request: FastifyRequest,
+  errors: FastifySchemaValidationError[],
+): boolean {
+  if ('fails' in row) return errors.length === 0 && row.fails(body, request, parts);
   return errors.some((error) => fieldOf(error) === row.field && (row.keywords?.includes(error.keyword) ?? true));
 }
 

@@ -1,8 +1,10 @@
 import { login } from './auth-login.ts';
 import { revoke } from './auth-revoke.ts';
 import { credentialsAuthorize } from './credentials-authorize.ts';
+import { extendTransaction } from './credentials-extend-transaction.ts';
 import { credentialsInfo } from './credentials-info.ts';
 import { credentialsList } from './credentials-list.ts';
+import { sendOTP } from './credentials-send-otp.ts';
 import { info } from './info.ts';
 import type { CscMethod } from './method.ts';
 import { signHash } from './signatures-sign-hash.ts';
@@ -15,5 +17,7 @@ export const methods: readonly CscMethod[] = [
   credentialsList,
   credentialsInfo,
   credentialsAuthorize,
+  extendTransaction,
+  sendOTP,
   signHash,
 ];

@@ -5,8 +5,9 @@ import { type AccessTokens, accessTokens, type TokenKey, tokenOptions } from './
 import { type Answer, answerError, malformed, Refusal } from './errors.ts';
 import { type CscParts, noContent } from './method.ts';
 import { methods } from './methods.ts';
+import { pageTokens } from './page-tokens.ts';
 
-type CscApiParts = Omit<CscParts, 'tokens' | 'methods'> & { store: ApiStore; tokenKey: TokenKey };
+type CscApiParts = Omit<CscParts, 'tokens' | 'pages' | 'methods'> & { store: ApiStore; tokenKey: TokenKey };
 
 /** The CSC API v1.0.4.0: one POST route for each method of the list. */
 export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPluginAsync {
@@ -14,7 +15,7 @@ export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPlugi
     const { publicUrl } = given.config;
     await app.register(fastifyJwt, tokenOptions(tokenKey, publicUrl));
     const tokens = accessTokens(app.jwt, tokenKey, publicUrl, store, given.clock);
-    const parts: CscParts = { ...given, tokens, methods: methods.map(({ name }) => name) };
+    const parts: CscParts = { ...given, tokens, pages: pageTokens(tokenKey), methods: methods.map(({ name }) => name) };
 
     app.setErrorHandler(answerError);
     app.setNotFoundHandler((request) => {
@@ -26,10 +27,10 @@ export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPlugi
       request.body ??= {};
     });
 
-    const bearer = async (request: FastifyRequest) => {
-      request.user = await callerOf(request, tokens);
-    };
-    for (const { name, authentication, body, run } of methods) {
+    for (const { name, authentication, malformedHeader, adapt, body, run } of methods) {
+      const bearer = async (request: FastifyRequest) => {
+        request.user = await callerOf(request, tokens, malformedHeader);
+      };
       app.route({
         method: 'POST',
         url: `/${name}`,
@@ -37,6 +38,9 @@ export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPlugi
         config: { authentication },
         attachValidation: true,
         ...(authentication === 'bearer' ? { onRequest: bearer } : {}),
+        preValidation: async ({ body: given, user }) => {
+          if (adapt && isRecord(given)) adapt(given, user.switches);
+        },
         async handler(request, reply) {
           const answer = await run(parts, request);
           return answer === noContent ? reply.code(204).send() : answer;
@@ -51,8 +55,12 @@ const notImplemented: Answer = { status: 501, error: 'not_implemented', text: 'T
 const wrongVerb: Answer = { ...malformed, status: 405, headers: { Allow: 'POST' } };
 
 /** A header of another form is 400 in every method's table; one of this form whose token is dead is 401. */
-async function callerOf(request: FastifyRequest, tokens: AccessTokens) {
+async function callerOf(request: FastifyRequest, tokens: AccessTokens, malformedHeader: Answer) {
   const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (token === undefined) throw new Refusal(malformed);
+  if (token === undefined) throw new Refusal(malformedHeader);
   return tokens.verify(token, 'csc');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,0 +1,37 @@
+import Type from 'typebox';
+import { multisign } from '../../ipc/signer-contract.ts';
+import { CredentialId, SadField } from './fields.ts';
+import { defineMethod, invalid, missing } from './method.ts';
+import { caller, canonicalDigests, digestLengths, hashRows, knownCredential } from './rows.ts';
+
+/**
+ * CSC v1 §11.7 `credentials/extendTransaction`: a new SAD for what an authorization still allows. It never replaces a
+ * hash that was bound (design §4): hashes here must be among the unsigned ones, or fill slots that were left open. With
+ * none, the SAD is only renewed.
+ */
+export const extendTransaction = defineMethod({
+  name: 'credentials/extendTransaction',
+  authentication: 'bearer',
+  body: Type.Object({
+    credentialID: CredentialId,
+    hash: Type.Optional(Type.Array(Type.String({ format: 'digest' }), { minItems: 1, maxItems: multisign })),
+    SAD: SadField,
+    clientData: Type.Optional(Type.String()),
+  }),
+  rows: [
+    missing('string', 'credentialID'),
+    invalid('credentialID'),
+    knownCredential,
+    ...hashRows,
+    { ...digestLengths, fails: ({ hash }) => hash !== undefined && digestLengths.fails({ hash }) },
+    missing('string', 'SAD'),
+    invalid('SAD'),
+    invalid('clientData'),
+  ],
+  async handle({ signer }, { credentialID, hash = [], SAD: sad }, { id: request, user }) {
+    const hashes = canonicalDigests(hash);
+    const asked = { ...caller(user, request), credentialID, sad, hashes };
+    const extended = await signer.call('credentials.extendTransaction', asked);
+    return { SAD: extended.sad, expiresIn: extended.expiresIn };
+  },
+});
