@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { type ErrorKind, errorKinds, KysoError } from '../../src/base/errors.ts';
+import { methods } from '../../src/http/csc/methods.ts';
 import { lanCertificate } from './certificates.ts';
+import { cscTables } from './csc-tables.ts';
 import { basic, type CredentialInfo, lan, post, type Sandbox, startApi } from './helpers.ts';
 
 const stock = {
@@ -22,8 +24,24 @@ const enabled: CredentialInfo = {
   keyStatus: 'enabled',
   keyType: 'EC-P256',
   certStatus: 'valid',
+  signAlgos: ['1.2.840.10045.4.3.2'],
+  otp: 'totp',
   chain: [lanCertificate],
 };
+
+/** The error answers that the tests of this file have got, by method. */
+const reached = new Set<string>();
+const keyOf = (method: string, status: number, error: string, text: string) =>
+  JSON.stringify([method, status, error, text]);
+
+function note(
+  method: string,
+  answer: { statusCode: number; json(): { error: string; error_description: string } },
+): void {
+  const { error, error_description: text } = answer.json();
+  reached.add(keyOf(method, answer.statusCode, error, text));
+}
+const pss = '1.2.840.113549.1.1.10';
 const authorize = { credentialID: 'c1', numSignatures: 1, hash: [h32], PIN: '12345678', OTP: '123456' };
 const sign = { credentialID: 'c1', SAD: 'sad', hash: [h32], signAlgo: '1.2.840.10045.4.3.2' };
 const missing = (type: string, name: string) => `Missing (or invalid type) ${type} parameter ${name}`;
@@ -115,6 +133,44 @@ const tables: [method: string, good: object, cases: Case[]][] = [
     ],
   ],
   [
+    'credentials/sendOTP',
+    { credentialID: 'c1' },
+    [
+      [{ credentialID: undefined }, missing('string', 'credentialID')],
+      [{ credentialID: 5 }, missing('string', 'credentialID')],
+      [{ credentialID: '../c1' }, 'Invalid parameter credentialID'],
+      [{ clientData: 5 }, 'Invalid parameter clientData'],
+    ],
+  ],
+  [
+    'credentials/extendTransaction',
+    { credentialID: 'c1', SAD: 'sad', hash: [h32] },
+    [
+      [{ credentialID: undefined, SAD: undefined }, missing('string', 'credentialID')],
+      [{ credentialID: 'foreign', hash: [] }, 'Invalid parameter credentialID'],
+      [{ hash: h32 }, missing('array', 'hash')],
+      [{ hash: [] }, 'Empty hash array'],
+      [{ hash: ['?'] }, 'Invalid Base64 hash string parameter'],
+      [{ hash: [h32, h48] }, 'Invalid digest value length'],
+      [{ SAD: undefined }, missing('string', 'SAD')],
+      [{ SAD: '' }, 'Invalid parameter SAD'],
+      [{ clientData: 5 }, 'Invalid parameter clientData'],
+    ],
+  ],
+  [
+    'auth/revoke',
+    { token: 'x' },
+    [
+      [{ token: undefined, token_type_hint: 'x' }, missing('string', 'token')],
+      [{ token: 5 }, missing('string', 'token')],
+      [{ token_type_hint: 'id_token' }, 'Invalid string parameter token_type_hint'],
+      [{ token_type_hint: 5 }, 'Invalid string parameter token_type_hint'],
+      [{ token: '' }, 'Invalid string parameter token'],
+      [{}, 'Invalid string parameter token'],
+      [{ clientData: 5 }, 'Invalid parameter clientData'],
+    ],
+  ],
+  [
     'signatures/signHash',
     sign,
     [
@@ -132,6 +188,11 @@ const tables: [method: string, good: object, cases: Case[]][] = [
       [{ signAlgo: undefined, hashAlgo: 5 }, missing('string', 'signAlgo')],
       [{ signAlgo: 5 }, missing('string', 'signAlgo')],
       [{ signAlgoParams: 5 }, missing('string', 'signAlgoParams')],
+      [{ signAlgo: pss }, missing('string', 'signAlgoParams')],
+      [{ signAlgo: pss, hashAlgo: '2.16.840.1.101.3.4.2.1' }, missing('string', 'signAlgoParams')],
+      [{ signAlgo: pss, signAlgoParams: 'AA==', hashAlgo: '1.3.14.3.2.26' }, 'Invalid parameter hashAlgo'],
+      [{ signAlgo: pss, signAlgoParams: 'not base64' }, 'Invalid parameter signAlgoParams'],
+      [{ signAlgo: pss, signAlgoParams: 'A'.repeat(2000) }, 'Invalid parameter signAlgoParams'],
       [{ signAlgo: '1.2.840.113549.1.1.1' }, missing('string', 'hashAlgo')],
       [{ signAlgo: '1.2.840.113549.1.1.1', hashAlgo: 5 }, missing('string', 'hashAlgo')],
       [{ signAlgo: '1.2.840.113549.1.1.1', hashAlgo: '1.3.14.3.2.26' }, 'Invalid parameter hashAlgo'],
@@ -154,6 +215,7 @@ for (const [method, good, cases] of tables) {
       const shown = JSON.stringify(changes).slice(0, 80);
       t.equal(answer.statusCode, 400, shown);
       t.same(answer.json(), { error, error_description }, shown);
+      note(method, answer);
     }
     const asked = new Set(signer.calls.map((call) => call.method));
     asked.delete('credentials.info');
@@ -177,12 +239,14 @@ const fromSigner: Partial<Record<ErrorKind, [status: number, error: string, text
   numSignaturesInvalid: [400, 'invalid_request', 'Invalid value for parameter numSignatures'],
   numSignaturesTooHigh: [400, 'invalid_request', 'Numbers of signatures is too high'],
   digestLength: [400, 'invalid_request', 'Invalid digest value length'],
+  signAlgoParamsInvalid: [400, 'invalid_request', 'Invalid parameter signAlgoParams'],
   hashAlgoInvalid: [400, 'invalid_request', 'Invalid parameter hashAlgo'],
   signAlgoInvalid: [400, 'invalid_request', 'Invalid parameter signAlgo'],
   pinInvalid: [400, 'invalid_pin', 'The PIN is invalid'],
   pinLocked: [400, 'invalid_request', 'PIN locked'],
   otpInvalid: [400, 'invalid_otp', 'The OTP is invalid'],
   otpLocked: [400, 'invalid_request', 'OTP locked'],
+  otpNotOnline: [400, 'invalid_request', 'The OTP of this credential is made by the device of its owner'],
   sadInvalid: [400, 'invalid_request', 'Invalid parameter SAD'],
   sadExpired: [400, 'invalid_request', 'SAD expired'],
   hashNotAuthorized: [400, 'invalid_request', 'Hash is not authorized by the SAD.'],
@@ -205,7 +269,19 @@ t.test('every kind that signer may refuse with has its literal answer', async (t
     };
     signer.script['credentials.authorize'] = refuse;
     signer.script['signatures.signHash'] = refuse;
-    for (const answer of [await csc('credentials/authorize', authorize), await csc('signatures/signHash', sign)]) {
+    signer.script['credentials.sendOTP'] = refuse;
+    signer.script['credentials.extendTransaction'] = refuse;
+    const extend = { credentialID: 'c1', SAD: 'sad', hash: [h32] };
+    for (const [method, body] of [
+      ['credentials/authorize', authorize],
+      ['signatures/signHash', sign],
+      ['credentials/sendOTP', { credentialID: 'c1' }],
+      ['credentials/extendTransaction', extend],
+    ] as const) {
+      const answer = await csc(method, body);
+      // The two that never sign do not say whose certificate it is.
+      if (kind === 'certificateExpired' && !['credentials/authorize', 'signatures/signHash'].includes(method)) continue;
+      note(method, answer);
       t.equal(answer.statusCode, status, kind);
       t.same(answer.json(), { error, error_description }, kind);
       t.equal(answer.headers['retry-after'], status === 503 ? '5' : undefined);
@@ -242,7 +318,7 @@ t.test('S26: what nobody foresaw is an opaque 500 with a request id', async (t) 
       throw new KysoError(kind);
     };
     const { statusCode, headers } = await csc('credentials/list', {});
-    t.ok([400, 401, 500, 503].includes(statusCode), kind);
+    t.ok([400, 401, 429, 500, 503].includes(statusCode), kind);
     t.equal(statusCode === 401, headers['www-authenticate'] !== undefined, 'a challenge on 401 and only there');
   }
 });
@@ -264,7 +340,8 @@ t.test('auth/login: each row of its table', async (t) => {
     [raw('lan.nguyen:'), 400, 'invalid_request', 'Malformed username-password.'],
     [raw(Buffer.from([0x61, 0x3a, 0xff])), 400, 'invalid_request', 'Malformed username-password.'],
     [good, 400, 'invalid_request', 'Invalid string parameter: refresh_token', { refresh_token: 5 }],
-    [{}, 400, 'invalid_request', 'Invalid refresh_token', { refresh_token: 'never-issued' }],
+    [{}, 400, 'invalid_request', 'Invalid refresh_token', { refresh_token: 'A'.repeat(43) }],
+    [{}, 400, 'invalid_request', 'Invalid string parameter: refresh_token', { refresh_token: 'never-issued' }],
     [good, 400, 'invalid_request', 'Invalid parameter rememberMe', { rememberMe: 'true' }],
     [raw('nobody:x'), 400, 'authentication_error', 'An error occurred during authentication process'],
     [raw('lan.nguyen:x'), 400, 'authentication_error', 'An error occurred during authentication process'],
@@ -273,6 +350,7 @@ t.test('auth/login: each row of its table', async (t) => {
     const answer = await login(headers, body);
     t.equal(answer.statusCode, status, error_description);
     t.same(answer.json(), { error, error_description });
+    note('auth/login', answer);
     const challenge = status === 401 ? 'Basic realm="csc", charset="UTF-8"' : undefined;
     t.equal(answer.headers['www-authenticate'], challenge);
   }
@@ -290,16 +368,21 @@ t.test('a missing or malformed Authorization header is 400, before anything else
     'Basic YTpi',
     'bearerabc',
   ]) {
-    const answer = await csc('credentials/info', {}, authorization ? { authorization } : {});
-    t.equal(answer.statusCode, 400, authorization);
-    t.same(answer.json(), { error: 'invalid_request', error_description: stock.invalid_request });
+    for (const { name, authentication } of methods) {
+      if (authentication !== 'bearer') continue;
+      const answer = await csc(name, {}, authorization ? { authorization } : {});
+      t.equal(answer.statusCode, 400, `${name} ${authorization}`);
+      const text = name === 'credentials/sendOTP' ? 'Malformed authroization header.' : stock.invalid_request;
+      t.same(answer.json(), { error: 'invalid_request', error_description: text });
+      note(name, answer);
+    }
   }
 });
 
 t.test('methods and verbs that are not there', async (t) => {
   const { app, token } = await startApi(t);
   const authorization = `Bearer ${token}`;
-  for (const url of ['auth/revoke', 'credentials/sendOTP', 'nothing', 'info/', 'INFO', '', 'credentials%2Flist']) {
+  for (const url of ['signatures/timestamp', 'oauth2/token', 'nothing', 'info/', 'INFO', '', 'credentials%2Flist']) {
     const answer = await post(app, `/csc/v1/${url}`, {}, { authorization });
     t.equal(answer.statusCode, 501, url);
     t.same(answer.json(), { error: 'not_implemented', error_description: 'The method is not implemented.' });
@@ -310,4 +393,16 @@ t.test('methods and verbs that are not there', async (t) => {
     t.equal(answer.headers.allow, 'POST');
   }
   t.equal((await app.inject({ method: 'GET', url: '/elsewhere' })).statusCode, 404);
+});
+
+t.test('every row of the error tables of CSC v1.0.4.0 was reached by a test of this file', async (t) => {
+  t.same(
+    Object.keys(cscTables).sort(),
+    methods.map(({ name }) => name).sort(),
+    'the tables are those of the methods that there are',
+  );
+  for (const [method, rows] of Object.entries(cscTables)) {
+    for (const [status, error, text] of rows)
+      t.ok(reached.has(keyOf(method, status, error, text)), `${method}: ${text}`);
+  }
 });

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
+import { KysoError } from '../../src/base/errors.ts';
 import { methods } from '../../src/http/csc/methods.ts';
+import { pageTokens } from '../../src/http/csc/page-tokens.ts';
+import { changeClient } from '../../src/store/api/clients.ts';
 import { lanCertificate, testCa } from './certificates.ts';
 import { basic, type CredentialInfo, lan, post, startApi } from './helpers.ts';
 
@@ -9,6 +12,8 @@ const credential: CredentialInfo = {
   keyStatus: 'enabled',
   keyType: 'EC-P256',
   certStatus: 'valid',
+  signAlgos: ['1.2.840.10045.4.3.2', '1.2.840.10045.4.3.3', '1.2.840.10045.4.3.4'],
+  otp: 'totp',
   chain: [lanCertificate, testCa],
 };
 
@@ -28,9 +33,12 @@ t.test('info is truthful and needs no token', async (t) => {
     methods: [
       'info',
       'auth/login',
+      'auth/revoke',
       'credentials/list',
       'credentials/info',
       'credentials/authorize',
+      'credentials/extendTransaction',
+      'credentials/sendOTP',
       'signatures/signHash',
     ],
   });
@@ -65,13 +73,13 @@ t.test('auth/login answers a token that works', async (t) => {
   const answer = await post(
     app,
     '/csc/v1/auth/login',
-    { rememberMe: true, unknown: 1 },
+    { rememberMe: false, unknown: 1 },
     basic(lan.userID, lan.password),
   );
   t.equal(answer.statusCode, 200);
   const { access_token, ...rest } = answer.json();
-  t.same(rest, { expires_in: 3600 }, 'no refresh token yet, whatever rememberMe says');
-  signer.script['credentials.list'] = () => ({ credentialIDs: ['c1'] });
+  t.same(rest, { expires_in: 3600 }, 'no refresh token that nobody asked for');
+  signer.script['credentials.list'] = () => ({ credentialIDs: ['c1'], more: false });
   const listed = await csc('credentials/list', {}, { authorization: `bearer ${access_token}` });
   t.same(listed.json(), { credentialIDs: ['c1'] });
   const decomposed = await post(app, '/csc/v1/auth/login', {}, basic(lan.userID, lan.password.normalize('NFD')));
@@ -81,13 +89,37 @@ t.test('auth/login answers a token that works', async (t) => {
 t.test('credentials/list answers the caller’s own', async (t) => {
   const { csc, signer } = await startApi(t);
   const ids = Array.from({ length: 120 }, (_, n) => `c${n}`);
-  signer.script['credentials.list'] = ({ subscriber }) => ({ credentialIDs: subscriber === lan.subscriber ? ids : [] });
+  signer.script['credentials.list'] = ({ subscriber, after, limit }) => {
+    const start = after === undefined ? 0 : ids.indexOf(after) + 1;
+    const credentialIDs = subscriber === lan.subscriber ? ids.slice(start, start + limit) : [];
+    return { credentialIDs, more: start + limit < ids.length };
+  };
   for (const maxResults of [undefined, null, 0, -1, 1.5, 1e9, '5', {}, true]) {
     const answer = await csc('credentials/list', { maxResults });
     t.equal(answer.json().credentialIDs.length, 100, `maxResults ${JSON.stringify(maxResults)} means our own maximum`);
   }
-  t.same((await csc('credentials/list', { maxResults: 2 })).json(), { credentialIDs: ['c0', 'c1'] });
-  signer.script['credentials.list'] = () => ({ credentialIDs: [] });
+  for (const maxResults of [1, 5, 20, 120]) {
+    const seen: string[] = [];
+    let page: { credentialIDs: string[]; nextPageToken?: string } = { credentialIDs: [] };
+    let pages = 0;
+    do {
+      const { nextPageToken: pageToken } = page;
+      page = (await csc('credentials/list', { maxResults, pageToken })).json();
+      seen.push(...page.credentialIDs);
+      pages += 1;
+    } while (page.nextPageToken !== undefined);
+    t.same(seen, ids, `pages of ${maxResults}: all of them, once, in order`);
+    t.equal(pages, Math.ceil(120 / Math.min(maxResults, 100)));
+  }
+  const { nextPageToken } = (await csc('credentials/list', { maxResults: 2 })).json();
+  const invalid = { error: 'invalid_request', error_description: 'Invalid parameter pageToken' };
+  const flipped = `${nextPageToken.slice(0, -1)}${nextPageToken.endsWith('A') ? 'B' : 'A'}`;
+  for (const pageToken of [flipped, `${nextPageToken}AA`, 'c1', '', Buffer.from('c1').toString('base64url')])
+    t.same((await csc('credentials/list', { pageToken })).json(), invalid, 'a page token that we did not issue');
+  const keys = { secret: Buffer.alloc(32, 1), kid: 'k' };
+  t.equal(pageTokens(keys).read('sub-binh', pageTokens(keys).issue('sub-lan', 'c1')), undefined, 'nor one of another');
+  t.equal(pageTokens(keys).read('sub-lan', pageTokens(keys).issue('sub-lan', 'c1')), 'c1');
+  signer.script['credentials.list'] = () => ({ credentialIDs: [], more: false });
   t.same((await csc('credentials/list', { userID: null })).json(), { credentialIDs: [] }, 'none is an empty list');
 });
 
@@ -96,6 +128,7 @@ t.test('credentials/info', async (t) => {
   signer.script['credentials.info'] = () => credential;
   const answer = await csc('credentials/info', { credentialID: 'c1' });
   t.same(answer.json(), {
+    description: 'Signing key, released by PIN and one-time code (EC-P256)',
     key: {
       status: 'enabled',
       algo: ['1.2.840.10045.4.3.2', '1.2.840.10045.4.3.3', '1.2.840.10045.4.3.4'],
@@ -130,16 +163,21 @@ t.test('credentials/info', async (t) => {
   signer.script['credentials.info'] = () => ({
     ...credential,
     keyType: 'RSA-2048',
+    signAlgos: ['1.2.840.113549.1.1.11', '1.2.840.113549.1.1.1'],
+    otp: 'email',
     keyStatus: 'disabled',
     certStatus: 'suspended',
   });
   const rsa = (await csc('credentials/info', { credentialID: 'c1', certificates: 'none' })).json();
   t.same(rsa.key, {
     status: 'disabled',
-    algo: ['1.2.840.113549.1.1.11', '1.2.840.113549.1.1.12', '1.2.840.113549.1.1.13', '1.2.840.113549.1.1.1'],
+    algo: ['1.2.840.113549.1.1.11', '1.2.840.113549.1.1.1'],
     len: 2048,
   });
   t.same(rsa.cert, { status: 'suspended' });
+  t.notOk('PIN' in rsa || 'OTP' in rsa, 'no factors without authInfo');
+  const byMail = (await csc('credentials/info', { credentialID: 'c1', authInfo: true })).json();
+  t.match(byMail.OTP, { presence: 'true', type: 'online', format: 'N', ID: 'email', provider: 'email' });
 });
 
 t.test('credentials/authorize hands everything to signer', async (t) => {
@@ -166,6 +204,7 @@ t.test('credentials/authorize hands everything to signer', async (t) => {
     client: 'direct',
     credentialID: 'c1',
     numSignatures: 4,
+    openSlots: false,
     hashes: digests.map((bytes) => bytes.toString('base64')),
     pin: 'mã-pin-bí-mật',
     otp: '123456',
@@ -201,6 +240,69 @@ t.test('signatures/signHash, up to 1,000 hashes', async (t) => {
   };
   t.equal((await csc('signatures/signHash', named)).statusCode, 200);
   t.equal((signer.calls.at(-1)!.params as { hashAlgo?: string }).hashAlgo, '2.16.840.1.101.3.4.2.1');
+});
+
+t.test('credentials/sendOTP and extendTransaction', async (t) => {
+  const { csc, signer } = await startApi(t);
+  signer.script['credentials.sendOTP'] = () => ({});
+  const sent = await csc('credentials/sendOTP', { credentialID: 'c1' });
+  t.same([sent.statusCode, sent.body], [204, '']);
+  t.match(signer.calls.at(-1), { method: 'credentials.sendOTP', params: { subscriber: lan.subscriber } });
+  signer.script['credentials.sendOTP'] = () => {
+    throw new KysoError('tooManyRequests');
+  };
+  const tooMany = await csc('credentials/sendOTP', { credentialID: 'c1' });
+  t.same([tooMany.statusCode, tooMany.json().error, tooMany.headers['retry-after']], [429, 'too_many_requests', '30']);
+
+  signer.script['credentials.info'] = () => credential;
+  signer.script['credentials.extendTransaction'] = () => ({ sad: 'next', expiresIn: 299 });
+  const bytes = digest();
+  const hash = [bytes.toString('base64url')];
+  const extended = await csc('credentials/extendTransaction', { credentialID: 'c1', SAD: 'sad', hash });
+  t.same(extended.json(), { SAD: 'next', expiresIn: 299 });
+  t.match(signer.calls.at(-1)?.params, { sad: 'sad', hashes: [bytes.toString('base64')], client: 'direct' });
+  await csc('credentials/extendTransaction', { credentialID: 'c1', SAD: 'sad' });
+  t.match(signer.calls.at(-1)?.params, { hashes: [] }, 'without hashes it only renews');
+});
+
+t.test('what a client may do because it cannot do otherwise, and only when it is switched on', async (t) => {
+  const { csc, signer, store } = await startApi(t);
+  const set = (switches: object) =>
+    store.write((tx) => changeClient(tx, 'direct', { switches: JSON.stringify(switches) }));
+  signer.script['credentials.info'] = () => credential;
+  signer.script['credentials.authorize'] = () => ({ sad: 's', expiresIn: 300 });
+  signer.script['credentials.sendOTP'] = () => ({});
+  signer.script['signatures.signHash'] = ({ hashes }) => ({ signatures: hashes });
+  const hash = [digest().toString('base64')];
+  const factors = { PIN: '12345678', OTP: '123456' };
+  const authorize = (numSignatures: unknown) =>
+    csc('credentials/authorize', { credentialID: 'c1', numSignatures, hash, ...factors });
+  const sendOTP = () => csc('credentials/sendOTP', { credentialID: 'c1' });
+  const pss = (hashAlgo?: string) =>
+    csc('signatures/signHash', { credentialID: 'c1', SAD: 's', hash, signAlgo: '1.2.840.113549.1.1.10', hashAlgo });
+  const sha256 = '2.16.840.1.101.3.4.2.1';
+  const statuses = async () =>
+    [await authorize('1'), await authorize(3), await sendOTP(), await pss(sha256)].map(({ statusCode }) => statusCode);
+
+  t.same(await statuses(), [400, 400, 204, 400], 'all off at first');
+  await set({ numSignaturesAsText: true });
+  t.same(await statuses(), [200, 400, 204, 400]);
+  for (const text of ['', ' 1', '1.0', '+1', '0x1', '1e0', '-1'])
+    t.equal((await authorize(text)).statusCode, 400, text);
+  await set({ openSlots: true });
+  t.same(await statuses(), [400, 200, 204, 400]);
+  t.match(signer.calls.findLast(({ method }) => method === 'credentials.authorize')?.params, {
+    ...{ openSlots: true, numSignatures: 3 },
+  });
+  await set({ sendOtpBody: true });
+  t.same(await statuses(), [400, 400, 200, 400]);
+  t.same((await sendOTP()).json(), {});
+  await set({ pssDefaults: true });
+  t.same(await statuses(), [400, 400, 204, 200]);
+  t.match(signer.calls.at(-1)?.params, {
+    signAlgoParams: 'MDSgDzANBglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIDAgEg',
+  });
+  t.equal((await pss()).statusCode, 400, 'without hashAlgo there is no default');
 });
 
 t.test('S32: without a token nothing but info and login answers', async (t) => {
