@@ -63,8 +63,10 @@ const digest = hash('SHA-256', message);
 const matches = createVerifier('RSA-2048', spki, usual);
 const good = () =>
   sign('SHA-256', message, { key: privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 });
-const opensslAccepts = (signature: Buffer) =>
-  verify('SHA-256', message, { key: publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }, signature);
+const opensslAccepts = (signature: Buffer, saltLength = 32) =>
+  verify('SHA-256', message, { key: publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }, signature);
+/** What the key makes of an encoded message: a signature, whatever is in it. */
+const raw = (encoded: Buffer) => privateEncrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, encoded);
 
 t.test('S12: any flipped bit of signature or digest is refused, and so is another length', async (t) => {
   const signature = good();
@@ -133,8 +135,8 @@ function encode(fault: {
   const { salt = Buffer.alloc(32, 7), prefix = Buffer.alloc(8), separator = 1, padding = 0, trailer = 0xbc } = fault;
   const own = hash('SHA-256', prefix, digest, salt);
   const found = fault.found?.(own) ?? own;
-  const data = Buffer.concat([Buffer.alloc(223 - salt.length - 1), Buffer.of(separator), salt]);
-  data[data.length - salt.length - 2]! |= padding;
+  const data = Buffer.concat([Buffer.alloc(222), Buffer.of(separator), salt]).subarray(-223);
+  if (padding) data[data.length - salt.length - 2]! |= padding;
   const counters = Array.from({ length: 7 }, (_, index) => Buffer.of(0, 0, 0, index));
   const mask = Buffer.concat(counters.map((counter) => hash('SHA-256', found, counter)));
   const masked = data.map((byte, index) => byte ^ mask[index]!);
@@ -153,7 +155,6 @@ function belowModulus(encodeWith: (salt: Buffer) => Buffer): Buffer {
 }
 
 t.test('encoded messages with one fault are refused, as openssl refuses them (RFC 8017 §9.1.2)', async (t) => {
-  const raw = (encoded: Buffer) => privateEncrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, encoded);
   const soundSignature = raw(encode({}));
   t.ok(matches('SHA-256', digest, soundSignature), 'without a fault it is good');
   t.ok(opensslAccepts(soundSignature));
@@ -194,7 +195,12 @@ t.test('encoded messages with one fault are refused, as openssl refuses them (RF
 });
 
 t.test('a salt for which the key has no room verifies nothing, and throws nothing', async (t) => {
-  for (const saltLength of [222, 223, 224, 256, 65_535]) {
-    t.notOk(createVerifier('RSA-2048', spki, { mgfDigest: 'SHA-256', saltLength })('SHA-256', digest, good()));
-  }
+  const withSalt = (saltLength: number, signature: Buffer) =>
+    createVerifier('RSA-2048', spki, { mgfDigest: 'SHA-256', saltLength })('SHA-256', digest, signature);
+  for (const saltLength of [222, 223, 224, 256, 65_535]) t.notOk(withSalt(saltLength, good()));
+  const longest = raw(encode({ salt: Buffer.alloc(222, 7) }));
+  t.ok(withSalt(222, longest));
+  t.ok(opensslAccepts(longest, 222));
+  const nothingButSalt = raw(encode({ salt: Buffer.alloc(223, 7) }));
+  t.notOk(withSalt(223, nothingButSalt), 'no byte is left for the separator');
 });
