@@ -169,6 +169,8 @@ t.test('one-time codes by e-mail', async (t) => {
       t.equal((await world.store.read.db.select().from(world.store.read.t.authorizations)).length, 1);
       await t.rejects(authorize(person, code), refused('otpInvalid'), 'and later on, too');
       t.equal((await rowsOf(world, person)).factors.otpFailures, 0);
+      await t.rejects(authorize(person, another(code)), refused('otpInvalid'));
+      t.equal((await rowsOf(world, person)).factors.otpFailures, 1, 'but a wrong one is');
     },
 
     'S41: a right code that a wrong PIN follows is used up': async (t, stores) => {

@@ -1,23 +1,15 @@
-import { createHash, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { upkeep } from '../../src/activation/upkeep.ts';
 import { KysoError } from '../../src/base/errors.ts';
 import { createVerifier } from '../../src/crypto/verify.ts';
-import { eq } from '../../src/store/drizzle.ts';
+import { authorizationOf, base64, beyond } from '../helpers/ledger.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import { newSigner, randomHashes, signerToken, type TestPerson, type TestSigner } from '../helpers/signer.ts';
 import type { Stores } from '../helpers/stores.ts';
 
 const ecdsaWithSha384 = '1.2.840.10045.4.3.3';
-const base64 = (hashes: Buffer[]) => hashes.map((hash) => hash.toString('base64'));
-
-async function authorizationOf({ store }: TestSigner, sad: string) {
-  const { authorizations } = store.read.t;
-  const id = createHash('sha256').update(sad).digest('base64url');
-  const [row] = await store.read.db.select().from(authorizations).where(eq(authorizations.id, id));
-  return row;
-}
 
 /** What of the state a refused request must leave as it was. */
 async function ledgerOf({ store }: TestSigner) {
@@ -32,16 +24,6 @@ async function ledgerOf({ store }: TestSigner) {
 
 const isGood = (person: TestPerson, hash: Buffer, signature: Buffer) =>
   createVerifier('EC-P256', person.spki)('SHA-256', hash, signature);
-
-/** Digests that stand more often in `signed` than in `authorized`. */
-function beyond(authorized: Buffer[], signed: string[]): string[] {
-  const left = authorized.map((hash) => hash.toString('hex'));
-  return signed.filter((hash) => {
-    const index = left.indexOf(hash);
-    if (index >= 0) left.splice(index, 1);
-    return index < 0;
-  });
-}
 
 t.test('the authorization ledger', async (t) => {
   const token = await signerToken(t);
@@ -177,11 +159,7 @@ t.test('the authorization ledger', async (t) => {
       const { world, person } = await setUp(t, stores);
       const [hash] = randomHashes(1);
       const sad = await person.authorize([hash!]);
-      const { write } = world.store;
-      world.store.write = async (work) => {
-        world.clock.advance(300_000);
-        return write(work);
-      };
+      world.store.beforeWrite(async () => world.clock.advance(300_000));
       await t.rejects(person.signHash(sad, [hash!]), refused('sadInvalid'));
       t.same(world.token.signed, []);
     },

@@ -111,12 +111,8 @@ t.test('a store that somebody else wrote to', async (t) => {
       const { world, person } = await setUp(t, stores);
       const [hash] = randomHashes(1);
       const sad = await person.authorize([hash!]);
-      const { write } = world.store;
       const { authorizations: a } = world.store.read.t;
-      world.store.write = async (work) => {
-        await write((tx) => tx.db.update(a).set({ remaining: 2, total: 2 }));
-        return write(work);
-      };
+      world.store.beforeWrite(() => exec(world, (tx) => tx.db.update(a).set({ remaining: 2, total: 2 })));
       await t.rejects(person.signHash(sad, [hash!]), refused('integrity'));
       t.same(world.token.signed, []);
     },

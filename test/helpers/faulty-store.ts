@@ -16,18 +16,28 @@ export const inBackground = <R>(work: () => R): R => background.run(true, work);
 export type FaultyStore = SignerStore & {
   /** Makes the `nth` write of calls from now (1: the next) go wrong. */
   failWrite(nth: number, fault: WriteFault): void;
+  /** Does something right before the next write of a call begins. */
+  beforeWrite(happens: () => Promise<unknown>): void;
 };
 
 export function faulty(store: SignerStore): FaultyStore {
   const faults: (WriteFault | undefined)[] = [];
+  let next: (() => Promise<unknown>) | undefined;
   const failure = () => new KysoError('unavailable', 'the store did not record the change');
   return {
     ...store,
     failWrite(nth, fault) {
       faults[nth - 1] = fault;
     },
+    beforeWrite(happens) {
+      next = happens;
+    },
     async write(work) {
-      const fault = background.getStore() ? undefined : faults.shift();
+      if (background.getStore()) return store.write(work);
+      const happens = next;
+      next = undefined;
+      await happens?.();
+      const fault = faults.shift();
       if (fault === 'refused') throw failure();
       const result = await store.write(async (tx) => {
         const value = await work(tx);
