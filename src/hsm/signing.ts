@@ -53,10 +53,13 @@ function signDigest(session: Session, key: Handle, job: SigningJob, digest: Buff
   return family === 'RSA' ? signature : ecdsaToDer(signature);
 }
 
-/** What the mechanism takes for a digest: CKM_RSA_PKCS its DigestInfo, CKM_RSA_PKCS_PSS the digest itself. */
+/**
+ * What the mechanism takes for a digest: CKM_RSA_PKCS its DigestInfo, CKM_RSA_PKCS_PSS the digest itself, CKM_ECDSA its
+ * leftmost bits, as many as the curve has (FIPS 186-5 §6.4.1).
+ */
 function inputOf({ keyType, digest: name, pss }: SigningJob, digest: Buffer): Buffer {
   const { family, signatureBytes } = keyTypes[keyType];
-  if (family === 'EC') return digest.subarray(0, signatureBytes / 2); // FIPS 186-5 §6.4.1: the leftmost bits, as many as the curve has
+  if (family === 'EC') return digest.subarray(0, signatureBytes / 2);
   return pss ? digest : Buffer.concat([digestTable[name].digestInfo, digest]);
 }
 
