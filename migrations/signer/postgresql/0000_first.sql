@@ -173,6 +173,7 @@ CREATE TABLE "signer"."vaults" (
 );
 --> statement-breakpoint
 CREATE INDEX "authorizations_expiry" ON "signer"."authorizations" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "authorizations_subscriber" ON "signer"."authorizations" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "credentials_subscriber" ON "signer"."credentials" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "log_leaves_subscriber" ON "signer"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
 CREATE INDEX "notices_created" ON "signer"."notices" USING btree ("created_at");--> statement-breakpoint

@@ -22,6 +22,7 @@ CREATE TABLE `authorizations` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `authorizations_expiry` ON `authorizations` (`expires_at`);--> statement-breakpoint
+CREATE INDEX `authorizations_subscriber` ON `authorizations` (`subscriber`);--> statement-breakpoint
 CREATE TABLE `authorized_hashes` (
 	`authorization_id` text NOT NULL,
 	`ordinal` integer NOT NULL,

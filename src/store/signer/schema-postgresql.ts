@@ -101,7 +101,10 @@ export const authorizations = signerSchema.table(
     hashesMac: bytes('hashes_mac').notNull(),
     ...sealedRow,
   },
-  (table) => [index('authorizations_expiry').on(table.expiresAt)],
+  (table) => [
+    index('authorizations_expiry').on(table.expiresAt),
+    index('authorizations_subscriber').on(table.subscriber),
+  ],
 );
 
 export const authorizedHashes = signerSchema.table(
