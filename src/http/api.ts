@@ -8,6 +8,7 @@ import type { ApiStore } from '../store/api/tables.ts';
 import type { ApiConfig } from './config.ts';
 import { loadTokenKey } from './csc/access-tokens.ts';
 import { cscApi } from './csc/plugin.ts';
+import { docsPages } from './docs/plugin.ts';
 import { loginDesk } from './logins.ts';
 import { logoRoute } from './logo.ts';
 import { opsApi } from './ops/plugin.ts';
@@ -41,6 +42,7 @@ export async function buildApi({ config, signer, ca, store, clock }: ApiParts): 
   await app.register(cscApi({ config, signer, store, clock, logins, refresh, tokenKey }), { prefix: '/csc/v1' });
   await app.register(subscriberApi({ signer, logins }), { prefix: '/subscriber/v1' });
   await app.register(opsApi({ config, signer, ca }), { prefix: '/health' });
+  await app.register(docsPages(config.publicUrl));
   await app.register(logoRoute);
   await app.ready();
   return app;

@@ -20,6 +20,22 @@ const malformedHeader: Answer = {
  */
 export const login = defineMethod({
   name: 'auth/login',
+  docs: {
+    summary: 'An access token for a user ID and password (HTTP Basic), or for a refresh token',
+    answer: Type.Object({
+      access_token: Type.String(),
+      refresh_token: Type.Optional(Type.String()),
+      expires_in: Type.Integer({ description: 'seconds' }),
+    }),
+    example: {
+      request: { rememberMe: true },
+      answer: {
+        access_token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.c2lnbmF0dXJl',
+        refresh_token: 'QkXf1x0r7lJ3mZq9d2c8v4b6n5t1y7u3w9e2a8s4d6f',
+        expires_in: 3600,
+      },
+    },
+  },
   authentication: 'basic',
   body: Type.Object({
     refresh_token: Type.Optional(Type.String()),

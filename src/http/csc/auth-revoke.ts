@@ -10,6 +10,12 @@ import { defineMethod, invalid, missing, noContent } from './method.ts';
  */
 export const revoke = defineMethod({
   name: 'auth/revoke',
+  docs: {
+    summary: 'Ends an access token, or a refresh token with all that came of it',
+    example: {
+      request: { token: 'QkXf1x0r7lJ3mZq9d2c8v4b6n5t1y7u3w9e2a8s4d6f', token_type_hint: 'refresh_token' },
+    },
+  },
   authentication: 'bearer',
   body: Type.Object({
     token: Type.String({ minLength: 1, maxLength: 4096 }),

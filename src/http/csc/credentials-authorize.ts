@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { multisign } from '../../ipc/signer-contract.ts';
 import { answers, otpInvalid, pinInvalid } from './errors.ts';
 import { namingExpired } from './expired.ts';
-import { CredentialId, Hashes } from './fields.ts';
+import { CredentialId, exampleHash, exampleSad, Hashes, SadAnswer } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
 import { caller, canonicalDigests, digestLengths, enabledCredential, hashRows } from './rows.ts';
 
@@ -12,6 +12,20 @@ import { caller, canonicalDigests, digestLengths, enabledCredential, hashRows } 
  */
 export const credentialsAuthorize = defineMethod({
   name: 'credentials/authorize',
+  docs: {
+    summary: 'A SAD for these hashes, for PIN and one-time code',
+    answer: SadAnswer,
+    example: {
+      request: {
+        credentialID: '1xRzSk5GZ7vD0mJp3w9QaA',
+        numSignatures: 1,
+        hash: [exampleHash],
+        PIN: 'hoa-sen-2026',
+        OTP: '492039',
+      },
+      answer: exampleSad,
+    },
+  },
   authentication: 'bearer',
   adapt(body, { numSignaturesAsText }) {
     const { numSignatures } = body;

@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { multisign } from '../../ipc/signer-contract.ts';
-import { CredentialId, SadField } from './fields.ts';
+import { CredentialId, exampleHash, exampleSad, SadAnswer, SadField } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
 import { caller, canonicalDigests, digestLengths, hashRows, knownCredential } from './rows.ts';
 
@@ -11,6 +11,14 @@ import { caller, canonicalDigests, digestLengths, hashRows, knownCredential } fr
  */
 export const extendTransaction = defineMethod({
   name: 'credentials/extendTransaction',
+  docs: {
+    summary: 'A new SAD for what an authorization still allows',
+    answer: SadAnswer,
+    example: {
+      request: { credentialID: '1xRzSk5GZ7vD0mJp3w9QaA', SAD: exampleSad.SAD, hash: [exampleHash] },
+      answer: exampleSad,
+    },
+  },
   authentication: 'bearer',
   body: Type.Object({
     credentialID: CredentialId,

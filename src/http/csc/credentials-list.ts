@@ -9,6 +9,17 @@ const mostResults = 100;
 /** CSC v1 §11.4 `credentials/list`: the caller's own credentials, oldest first; the token says whose. */
 export const credentialsList = defineMethod({
   name: 'credentials/list',
+  docs: {
+    summary: 'The credentials of the user who logged in, page by page',
+    answer: Type.Object({
+      credentialIDs: Type.Array(Type.String()),
+      nextPageToken: Type.Optional(Type.String()),
+    }),
+    example: {
+      request: { maxResults: 10 },
+      answer: { credentialIDs: ['1xRzSk5GZ7vD0mJp3w9QaA', 'c9dPpM2rTqY6uWbN4e8LZg'] },
+    },
+  },
   authentication: 'bearer',
   body: Type.Object({
     userID: Type.Optional(Type.Unknown()),

@@ -13,6 +13,10 @@ const malformedHeader = invalidRequest('Malformed authroization header.');
  */
 export const sendOTP = defineMethod({
   name: 'credentials/sendOTP',
+  docs: {
+    summary: "Sends a one-time code to the owner's official e-mail",
+    example: { request: { credentialID: 'c9dPpM2rTqY6uWbN4e8LZg' } },
+  },
   authentication: 'bearer',
   malformedHeader,
   body: Type.Object({ credentialID: CredentialId, clientData: Type.Optional(Type.String()) }),

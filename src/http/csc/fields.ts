@@ -1,6 +1,13 @@
 import Type from 'typebox';
 import { multisign } from '../../ipc/signer-contract.ts';
 
+/** What `credentials/authorize` and `extendTransaction` answer; `expiresIn` in seconds. */
+export const SadAnswer = Type.Object({ SAD: Type.String(), expiresIn: Type.Integer({ minimum: 1 }) });
+
+/** For the examples of the OpenAPI document. */
+export const exampleHash = 'n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=';
+export const exampleSad = { SAD: 'p0Zq3m9X2v7c1b5n8k4j6h0g3f2d1s9a7q5w3e1r8t0', expiresIn: 300 };
+
 /** Members that several methods have. */
 export const CredentialId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' });
 

@@ -14,6 +14,32 @@ const description: Texts = {
 /** CSC v1 §11.1 `info`: what this service is and can do. */
 export const info = defineMethod({
   name: 'info',
+  docs: {
+    summary: 'What this service is and can do',
+    answer: Type.Object({
+      specs: Type.String(),
+      name: Type.String({ maxLength: 255 }),
+      logo: Type.String(),
+      region: Type.String({ pattern: '^[A-Z]{2}$' }),
+      lang: Type.String(),
+      description: Type.String({ maxLength: 255 }),
+      authType: Type.Array(Type.String()),
+      methods: Type.Array(Type.String()),
+    }),
+    example: {
+      request: { lang: 'vi' },
+      answer: {
+        specs,
+        name: 'Kyso',
+        logo: 'https://sign.example.vn/logo.png',
+        region: 'VN',
+        lang: 'vi-VN',
+        description: description['vi-VN'],
+        authType: ['basic'],
+        methods: ['info', 'auth/login', 'credentials/list', 'signatures/signHash'],
+      },
+    },
+  },
   authentication: 'none',
   body: Type.Object({ lang: Type.Optional(Type.String()) }),
   rows: [invalid('lang')],

@@ -49,9 +49,20 @@ export const noContent = Symbol('204 No Content');
 /** Changes a body of a client that cannot do otherwise into what the specification wants. */
 export type Adapt = (body: Record<string, unknown>, switches: ClientSwitches) => void;
 
-/** A CSC method as the routes and `info` see it. */
+/** What the OpenAPI document says of a method beyond its request schema; the tests hold real answers against `answer`. */
+export type MethodDocs = {
+  summary: string;
+  /** Schema of the 200 answer; without one the method answers 204. */
+  answer?: TSchema;
+  example: { request: object; answer?: object };
+};
+
+/** A CSC method as the routes, `info` and the OpenAPI document see it. */
 export type CscMethod = {
   name: string;
+  docs: MethodDocs;
+  /** The error answers of its table, in their order. */
+  errors: readonly Answer[];
   authentication: NonNullable<FastifyContextConfig['authentication']>;
   body: TSchema;
   /** The answer to a missing or malformed Authorization header. */
@@ -67,6 +78,7 @@ export type CscMethod = {
  */
 export function defineMethod<B extends TSchema>(definition: {
   name: string;
+  docs: MethodDocs;
   authentication: CscMethod['authentication'];
   malformedHeader?: Answer;
   adapt?: Adapt;
@@ -74,9 +86,10 @@ export function defineMethod<B extends TSchema>(definition: {
   rows: readonly Row<Static<B>>[];
   handle(parts: CscParts, body: Static<B>, request: FastifyRequest): Promise<object | typeof noContent>;
 }): CscMethod {
-  const { name, authentication, malformedHeader = malformed, adapt, body: schema, rows, handle } = definition;
+  const { name, docs, authentication, malformedHeader = malformed, adapt, body: schema, rows, handle } = definition;
   return {
-    ...{ name, authentication, malformedHeader, adapt },
+    ...{ name, docs, authentication, malformedHeader, adapt },
+    errors: rows.flatMap((row) => ('answer' in row ? [row.answer] : [])),
     body: schema,
     async run(parts, request) {
       // Fastify has held this body against the schema and kept the errors; the rows decide before the handler sees it.

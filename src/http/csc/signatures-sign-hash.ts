@@ -3,7 +3,7 @@ import { decodeBase64 } from '../../base/base64.ts';
 import { digestByOid, hashMember, pssParams, signAlgos } from '../../crypto/algorithms.ts';
 import { answers, invalidRequest } from './errors.ts';
 import { namingExpired } from './expired.ts';
-import { CredentialId, Hashes, SadField } from './fields.ts';
+import { CredentialId, exampleHash, exampleSad, Hashes, SadField } from './fields.ts';
 import { type Adapt, defineMethod, invalid, missing } from './method.ts';
 import { caller, canonicalDigests, digestLengths, hashRows, knownCredential } from './rows.ts';
 
@@ -22,6 +22,23 @@ const adapt: Adapt = (body, { pssDefaults }) => {
 /** CSC v1 §11.9 `signatures/signHash`: signatures over hashes that a SAD allows, in their order. */
 export const signHash = defineMethod({
   name: 'signatures/signHash',
+  docs: {
+    summary: 'Signatures over hashes that a SAD allows, in their order',
+    answer: Type.Object({ signatures: Type.Array(Type.String()) }),
+    example: {
+      request: {
+        credentialID: '1xRzSk5GZ7vD0mJp3w9QaA',
+        SAD: exampleSad.SAD,
+        hash: [exampleHash],
+        signAlgo: '1.2.840.10045.4.3.2',
+      },
+      answer: {
+        signatures: [
+          'MEUCIQDqjL0xVt7Xo0m5iQe1lYw2h0e8R6V2cB1s9o3YB1bXfwIgTz1G5m0w7n0bq4bS2tJ8l2h1bq1oXW0v2o6m7k8d9eE=',
+        ],
+      },
+    },
+  },
   authentication: 'bearer',
   adapt,
   body: Type.Object({
