@@ -4,7 +4,7 @@ import { deriveKey, open, seal } from '../crypto/seal.ts';
 import type { Peer } from '../ipc/contract.ts';
 import type { NotifyContract, OutboundMessage, TemplateName } from '../ipc/notify-contract.ts';
 import { deleteNotices, insertNotice, oldestNotices } from '../store/signer/notices.ts';
-import type { SignerTx, Subscriber } from '../store/signer/tables.ts';
+import type { Notice as NoticeRow, SignerTx, Subscriber } from '../store/signer/tables.ts';
 import type { Signer } from './context.ts';
 
 /** How long a notice that carries no secret is worth delivering, in milliseconds. */
@@ -82,17 +82,27 @@ export function dispatchNotices(
     const { store } = signer;
     const rows = await oldestNotices(store.read, batch);
     if (rows.length === 0) return false;
-    const messages = rows.map(({ id, sealed }): OutboundMessage => {
-      return JSON.parse(open(keyOf(signer, id), sealed, facts(id)).toString());
-    });
-    await notify.call('messages.post', { messages });
+    const unreadable: unknown[] = [];
+    const messages = rows.flatMap((row) => readable(row, (error) => unreadable.push(error)));
+    if (messages.length > 0) await notify.call('messages.post', { messages });
     await store.write((tx) =>
       deleteNotices(
         tx,
         rows.map(({ id }) => id),
       ),
     );
+    for (const error of unreadable) onError(error);
     return rows.length === batch;
+  }
+
+  /** A notice that somebody changed in the store is reported and given up, so that the others go out. */
+  function readable({ id, sealed }: NoticeRow, report: (error: unknown) => void): OutboundMessage[] {
+    try {
+      return [JSON.parse(open(keyOf(signer, id), sealed, facts(id)).toString())];
+    } catch (error) {
+      report(error);
+      return [];
+    }
   }
 
   async function look(): Promise<void> {

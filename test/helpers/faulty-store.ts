@@ -18,11 +18,18 @@ export type FaultyStore = SignerStore & {
   failWrite(nth: number, fault: WriteFault): void;
   /** Does something right before the next write of a call begins. */
   beforeWrite(happens: () => Promise<unknown>): void;
+  /** Does something when the next write of a call has done its work and is not committed. */
+  beforeCommit(happens: () => Promise<unknown>): void;
 };
 
 export function faulty(store: SignerStore): FaultyStore {
   const faults: (WriteFault | undefined)[] = [];
-  let next: (() => Promise<unknown>) | undefined;
+  const next: { write?: () => Promise<unknown>; commit?: () => Promise<unknown> } = {};
+  const once = (moment: keyof typeof next) => {
+    const happens = next[moment];
+    delete next[moment];
+    return happens;
+  };
   const failure = () => new KysoError('unavailable', 'the store did not record the change');
   return {
     ...store,
@@ -30,17 +37,19 @@ export function faulty(store: SignerStore): FaultyStore {
       faults[nth - 1] = fault;
     },
     beforeWrite(happens) {
-      next = happens;
+      next.write = happens;
+    },
+    beforeCommit(happens) {
+      next.commit = happens;
     },
     async write(work) {
       if (background.getStore()) return store.write(work);
-      const happens = next;
-      next = undefined;
-      await happens?.();
-      const fault = faults.shift();
+      await once('write')?.();
+      const [fault, happens] = [faults.shift(), once('commit')];
       if (fault === 'refused') throw failure();
       const result = await store.write(async (tx) => {
         const value = await work(tx);
+        await happens?.();
         if (fault === 'rolledBack') throw failure();
         return value;
       });

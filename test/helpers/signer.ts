@@ -48,6 +48,8 @@ export type TestSigner = {
   token: WatchedToken;
   ca: FakeCa;
   notify: FakeNotify;
+  /** What went wrong outside a call. */
+  troubles: unknown[];
   call: Call;
   push(message: SignedFeed): Promise<Result<SignerContract, 'feed.push'>>;
   /** Pushes ca's next order. */
@@ -83,8 +85,12 @@ async function open(parts: OpenParts): Promise<TestSigner> {
   const store = faulty(parts.store);
   const token = watchToken(parts.token);
   const { clock, ca, notify, instance, location } = parts;
+  const troubles: unknown[] = [];
   const { signer, handlers, notices } = await inBackground(() =>
-    startSigner({ ...{ store, token, clock, instance, notify, pinCost: cheapPin }, onError: () => {} }),
+    startSigner({
+      ...{ store, token, clock, instance, notify, pinCost: cheapPin },
+      onError: (error) => troubles.push(error),
+    }),
   );
   parts.atEnd(() => notices.stop());
 
@@ -100,7 +106,7 @@ async function open(parts: OpenParts): Promise<TestSigner> {
   await push(ca.heartbeat());
 
   const self: TestSigner = {
-    ...{ signer, store, location, clock, token, ca, notify, call, push, obey },
+    ...{ signer, store, location, clock, token, ca, notify, troubles, call, push, obey },
     async advance(milliseconds) {
       clock.advance(milliseconds);
       await push(ca.heartbeat());
