@@ -33,6 +33,11 @@ export const loginAnswer = Type.Object({
   expires_in: Type.Optional(Type.Number({ minimum: 0 })),
 });
 
+export type LoginAnswer = Static<typeof loginAnswer>;
+
+/** What says nothing: no body (204), or, of some services, anything with 200. */
+export const nothing = Type.Unknown();
+
 /** `credentials/list` (CSC v1 §11.4). */
 export const listAnswer = Type.Object({
   credentialIDs: Type.Array(Type.String({ minLength: 1 })),

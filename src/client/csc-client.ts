@@ -5,8 +5,10 @@ import {
   type CredentialInfo,
   credentialAnswer,
   infoAnswer,
+  type LoginAnswer,
   listAnswer,
   loginAnswer,
+  nothing,
   type ServiceInfo,
   signHashAnswer,
 } from './csc-answers.ts';
@@ -35,16 +37,29 @@ export type SignHashRequest = {
   hash: readonly Uint8Array[];
   signAlgo: string;
   hashAlgo?: string;
+  /** RSASSA-PSS-params, DER; only for RSASSA-PSS. */
+  signAlgoParams?: Uint8Array;
   clientData?: string;
 };
+
+/** A new SAD for what `SAD` still allows; hashes only where slots were left open. */
+export type ExtendRequest = { credentialID: string; SAD: string; hash?: readonly Uint8Array[] };
 
 /** The methods of CSC v1 that lead to a signature; `token` is the access token of a login. */
 export type CscClient = {
   info(lang?: string): Promise<ServiceInfo>;
-  login(userID: string, password: string): Promise<Login>;
+  /** `rememberMe` asks for a refresh token. */
+  login(userID: string, password: string, rememberMe?: boolean): Promise<Login>;
+  /** Another access token for a refresh token, which is used up; the answer has the next one. */
+  refresh(refreshToken: string): Promise<Login>;
+  /** Ends an access or refresh token. */
+  revoke(token: string, ended?: string): Promise<void>;
   credentialsList(token: string): Promise<string[]>;
   credentialsInfo(token: string, credentialID: string): Promise<CredentialInfo>;
   authorize(token: string, request: AuthorizeRequest): Promise<Authorization>;
+  /** Has a one-time code sent, for a credential whose `OTP.type` is `online`. */
+  sendOTP(token: string, credentialID: string): Promise<void>;
+  extendTransaction(token: string, request: ExtendRequest): Promise<Authorization>;
   signHash(token: string, request: SignHashRequest): Promise<Buffer[]>;
 };
 
@@ -62,15 +77,20 @@ export function cscClient(service: CscService): CscClient {
   return {
     info: (lang) => callCsc(service, 'info', infoAnswer, lang === undefined ? {} : { lang }),
 
-    async login(userID, password) {
+    async login(userID, password, rememberMe = false) {
       if (userID.includes(':')) throw new KysoError('requestInvalid', 'A user ID cannot hold a colon (RFC 7617).');
       const basic = `Basic ${Buffer.from(`${userID}:${password}`, 'utf8').toString('base64')}`;
-      const answer = await callCsc(service, 'auth/login', loginAnswer, {}, basic);
-      return {
-        accessToken: answer.access_token,
-        expiresIn: answer.expires_in ?? DEFAULT_LIFETIME,
-        ...(answer.refresh_token !== undefined && { refreshToken: answer.refresh_token }),
-      };
+      return loginOf(await callCsc(service, 'auth/login', loginAnswer, rememberMe ? { rememberMe } : {}, basic));
+    },
+
+    async refresh(refreshToken) {
+      return loginOf(
+        await callCsc(service, 'auth/login', loginAnswer, { refresh_token: refreshToken, rememberMe: true }),
+      );
+    },
+
+    async revoke(token, ended = token) {
+      await callCsc(service, 'auth/revoke', nothing, { token: ended }, bearer(token));
     },
 
     async credentialsList(token) {
@@ -102,14 +122,34 @@ export function cscClient(service: CscService): CscClient {
       return { SAD, expiresIn: expiresIn ?? DEFAULT_LIFETIME };
     },
 
-    async signHash(token, request) {
-      const body = { ...request, hash: encodeAll(request.hash) };
+    async sendOTP(token, credentialID) {
+      await callCsc(service, 'credentials/sendOTP', nothing, { credentialID }, bearer(token));
+    },
+
+    async extendTransaction(token, { credentialID, SAD: before, hash }) {
+      const body = { credentialID, SAD: before, ...(hash && { hash: encodeAll(hash) }) };
+      const method = 'credentials/extendTransaction';
+      const { SAD, expiresIn } = await callCsc(service, method, authorizeAnswer, body, bearer(token));
+      return { SAD, expiresIn: expiresIn ?? DEFAULT_LIFETIME };
+    },
+
+    async signHash(token, { signAlgoParams, ...request }) {
+      const params = signAlgoParams && { signAlgoParams: Buffer.from(signAlgoParams).toString('base64') };
+      const body = { ...request, ...params, hash: encodeAll(request.hash) };
       const { signatures } = await callCsc(service, 'signatures/signHash', signHashAnswer, body, bearer(token));
       if (signatures.length !== request.hash.length) {
         throw unusable('signatures/signHash', `${signatures.length} signatures for ${request.hash.length} hashes`);
       }
       return decodeAll('signatures/signHash', signatures);
     },
+  };
+}
+
+function loginOf(answer: LoginAnswer): Login {
+  return {
+    accessToken: answer.access_token,
+    expiresIn: answer.expires_in ?? DEFAULT_LIFETIME,
+    ...(answer.refresh_token !== undefined && { refreshToken: answer.refresh_token }),
   };
 }
 

@@ -6,6 +6,7 @@ export {
   type AuthorizeRequest,
   type CscClient,
   cscClient,
+  type ExtendRequest,
   type Login,
   type SignHashRequest,
 } from './csc-client.ts';
@@ -18,5 +19,13 @@ export {
   preparePdf,
   type SigningContext,
 } from './pades.ts';
-export { type AskFactor, type SignPdfOptions, type SignPdfStep, signPdf } from './sign-pdf.ts';
-export type { SignatureDetails } from './signature-field.ts';
+export type { Placement } from './placement.ts';
+export {
+  type AskFactor,
+  type NamedPdf,
+  type SignPdfOptions,
+  type SignPdfStep,
+  signPdf,
+  signPdfs,
+} from './sign-pdf.ts';
+export type { SignatureDetails, SignatureLook } from './signature-field.ts';

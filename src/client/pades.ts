@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { KysoError } from '../base/errors.ts';
-import { type DigestName, digests } from '../crypto/algorithms.ts';
+import { digests, type SignScheme } from '../crypto/algorithms.ts';
 import { createVerifier } from '../crypto/verify.ts';
 import { assembleSignedData, type Chain, prepareSignedAttributes, signerKey } from '../pki/cms.ts';
 import { digestByteRange, fillContents, type OpenContents, patchByteRange } from './byte-range.ts';
 import { appendRevision } from './pdf-document.ts';
-import { addSignatureField, type SignatureDetails } from './signature-field.ts';
+import { addSignatureField, type SignatureDetails, type SignatureLook } from './signature-field.ts';
 
-/** How to sign: the certificates to embed, and the digest algorithm of the signature. */
-export type PdfSignatureOptions = { chain: Chain; digest: DigestName } & SignatureDetails;
+/** How to sign: the certificates to embed, the algorithm of the signature, and what is seen of it. */
+export type PdfSignatureOptions = { chain: Chain; scheme: SignScheme } & SignatureDetails & SignatureLook;
 
 /** What lies between preparing a PDF and embedding its signature: plain data, holds no secret. */
-export type SigningContext = { contents: OpenContents; signedAttributes: Buffer; digest: DigestName; chain: Chain };
+export type SigningContext = { contents: OpenContents; signedAttributes: Buffer; scheme: SignScheme; chain: Chain };
 
 /** `toSign` is the digest that the key has to sign, with the algorithm named in the options. */
 export type PreparedPdf = { toSign: Buffer; context: SigningContext };
@@ -20,46 +20,47 @@ export type PreparedPdf = { toSign: Buffer; context: SigningContext };
 const LONGEST_SIGNATURE = 512;
 
 /**
- * Appends an invisible PAdES-B-B signature, still empty, to a PDF as an incremental update: what was in the file stays
+ * Appends a PAdES-B-B signature, still empty, to a PDF as an incremental update: what was in the file stays
  * byte for byte, earlier signatures stay valid.
  * @throws KysoError document — a PDF or certificate that cannot be used; the message says why and what to do
  */
 export async function preparePdf(pdf: Uint8Array, options: PdfSignatureOptions): Promise<PreparedPdf> {
-  const { chain, digest } = options;
+  const { chain, scheme } = options;
+  const { digest } = scheme;
   const attributesOver = (documentDigest: Buffer) =>
     prepareSignedAttributes({ documentDigest, digest, certificate: chain[0] });
 
   // The CMS as it is going to be, but for the bytes of the digest and a signature value that is longer.
   const model = assembleSignedData({
     signedAttributes: attributesOver(Buffer.alloc(digests[digest].length)),
-    digest,
+    scheme,
     signature: Buffer.alloc(LONGEST_SIGNATURE),
     chain,
   });
-  const revision = await appendRevision(pdf, (document) => addSignatureField(document, model.length, options));
+  const revision = await appendRevision(pdf, (document) => addSignatureField(document, model.length, options, options));
   const contents = patchByteRange(revision, pdf.length);
-  const context = { contents, signedAttributes: attributesOver(digestByteRange(contents, digest)), digest, chain };
+  const context = { contents, signedAttributes: attributesOver(digestByteRange(contents, digest)), scheme, chain };
   return { toSign: digestToSign(context), context };
 }
 
 /**
- * Completes a prepared PDF with the signature over `toSign`: PKCS#1 v1.5, or ECDSA as DER. The signature is verified
+ * Completes a prepared PDF with the signature over `toSign`: RSA octets, or ECDSA as DER. The signature is verified
  * first, so a file that leaves here is one that a verifier accepts.
  * @throws KysoError integrity — the signature is not one that the certificate's key made over `toSign`
  */
 export function embedSignature(context: SigningContext, signature: Uint8Array): Buffer {
-  const { contents, signedAttributes, digest, chain } = context;
+  const { contents, signedAttributes, scheme, chain } = context;
   const { keyType, spki } = signerKey(chain[0]);
-  if (!createVerifier(keyType, spki)(digest, digestToSign(context), signature)) {
+  if (!createVerifier(keyType, spki, scheme.pss)(scheme.digest, digestToSign(context), signature)) {
     throw new KysoError(
       'integrity',
       'The signature does not verify with the certificate: the document was not signed.',
     );
   }
-  return fillContents(contents, assembleSignedData({ signedAttributes, digest, signature, chain }));
+  return fillContents(contents, assembleSignedData({ signedAttributes, scheme, signature, chain }));
 }
 
 /** What gets signed is the digest of the attributes, which hold the document's (RFC 5652 §5.4). */
-function digestToSign({ digest, signedAttributes }: SigningContext): Buffer {
-  return createHash(digest).update(signedAttributes).digest();
+function digestToSign({ scheme, signedAttributes }: SigningContext): Buffer {
+  return createHash(scheme.digest).update(signedAttributes).digest();
 }

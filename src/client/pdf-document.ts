@@ -24,7 +24,10 @@ const sentences = {
  * the file's kind of cross-reference (ISO 32000-2 §7.5.6): the answer begins with the bytes of `pdf`.
  * @throws KysoError document — no PDF, damaged, encrypted, or closed to further signatures; the message says what to do
  */
-export async function appendRevision(pdf: Uint8Array, change: (document: PDFDocument) => void): Promise<Buffer> {
+export async function appendRevision(
+  pdf: Uint8Array,
+  change: (document: PDFDocument) => void | Promise<void>,
+): Promise<Buffer> {
   const bytes = Buffer.from(pdf.buffer, pdf.byteOffset, pdf.byteLength);
   if (!bytes.subarray(0, 1024).includes('%PDF-')) throw new KysoError('document', sentences.notPdf);
   try {
@@ -35,7 +38,7 @@ export async function appendRevision(pdf: Uint8Array, change: (document: PDFDocu
     });
     const useObjectStreams = endsWithXrefStream(bytes, document.context.pdfFileDetails.prevStartXRef);
     if (isClosed(document)) throw new KysoError('document', sentences.closed);
-    change(document);
+    await change(document);
     return Buffer.from((await document.commit({ useObjectStreams })).buffer);
   } catch (cause) {
     if (cause instanceof KysoError) throw cause;

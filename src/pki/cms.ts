@@ -1,7 +1,15 @@
 import * as asn1js from 'asn1js';
 import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
-import { type DigestName, digests, type KeyTypeName, keyTypes, signAlgos } from '../crypto/algorithms.ts';
+import {
+  type DigestName,
+  digests,
+  type KeyTypeName,
+  keyTypes,
+  pssParams,
+  type SignScheme,
+  signAlgos,
+} from '../crypto/algorithms.ts';
 import { certificateFields } from './certificate-fields.ts';
 import { importSpki, keyTypeOf } from './public-key.ts';
 
@@ -59,25 +67,26 @@ export function prepareSignedAttributes(input: {
 
 /**
  * The detached SignedData, wrapped in ContentInfo, as DER. `signedAttributes` are the bytes of
- * {@link prepareSignedAttributes}, `signature` is PKCS#1 v1.5 or a DER ECDSA-Sig-Value over their digest, `chain` holds
+ * {@link prepareSignedAttributes}, `signature` is RSA octets or a DER ECDSA-Sig-Value over their digest by `scheme`, `chain` holds
  * the certificates to carry along, the signer's first. The signature is taken as it is, not verified.
  * @throws KysoError document — a certificate that cannot be used
  */
 export function assembleSignedData(input: {
   signedAttributes: Uint8Array;
-  digest: DigestName;
+  scheme: SignScheme;
   signature: Uint8Array;
   chain: Chain;
 }): Buffer {
   const [certificate] = input.chain;
   const { issuer, serialNumber } = certificateFields(certificate);
-  const digestAlgorithm = sequence(oid(digests[input.digest].oid));
+  const { digest } = input.scheme;
+  const digestAlgorithm = sequence(oid(digests[digest].oid));
   const signerInfo = sequence(
     integer(Buffer.of(1)),
     sequence(decode(issuer), integer(serialNumber)),
     digestAlgorithm,
     implicit0(decode(input.signedAttributes)),
-    signatureAlgorithm(signerKey(certificate).keyType, input.digest),
+    signatureAlgorithm(signerKey(certificate).keyType, input.scheme),
     octets(input.signature),
   );
   const signedData = sequence(
@@ -90,9 +99,17 @@ export function assembleSignedData(input: {
   return encode(sequence(oid(oids.signedData), context0([signedData])));
 }
 
-/** The AlgorithmIdentifier of the signature: NULL parameters for RSA (RFC 4055 §5), none for ECDSA (RFC 5754 §3.3). */
-function signatureAlgorithm(keyType: KeyTypeName, digest: DigestName): asn1js.Sequence {
+/**
+ * The AlgorithmIdentifier of the signature: NULL parameters for RSA (RFC 4055 §5), none for ECDSA (RFC 5754 §3.3), and
+ * for RSASSA-PSS the usual ones: MGF1 with the same digest, a salt of its length (RFC 4056 §3).
+ */
+function signatureAlgorithm(keyType: KeyTypeName, { digest, pss }: SignScheme): asn1js.Sequence {
   const { family } = keyTypes[keyType];
+  if (pss) {
+    const usual = pss.mgfDigest === digest && pss.saltLength === digests[digest].length;
+    if (family !== 'RSA' || !usual) throw new KysoError('signAlgoParamsInvalid');
+    return sequence(oid('1.2.840.113549.1.1.10'), decode(pssParams(digest)));
+  }
   const algo = signAlgos.find((row) => row.family === family && row.digest === digest);
   if (!algo) throw new KysoError('signAlgoInvalid');
   return family === 'RSA' ? sequence(oid(algo.oid), new asn1js.Null()) : sequence(oid(algo.oid));

@@ -1,7 +1,7 @@
 import { sign } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { embedSignature, type PdfSignatureOptions, preparePdf } from '../../src/client/index.ts';
-import type { DigestName } from '../../src/crypto/algorithms.ts';
+import type { SignScheme } from '../../src/crypto/algorithms.ts';
 import { refused } from '../helpers/refused.ts';
 import { createTestPki, newkeys, type TestSigner } from './certificates.ts';
 import { annotated, certified, qpdf, sample } from './documents.ts';
@@ -10,12 +10,13 @@ import { opensslVerifies, pdfsig, signaturesOf, structureComplaints } from './ju
 const pki = createTestPki(t);
 const rsa = pki.signer(newkeys['RSA-2048']);
 const ec = pki.signer(newkeys['EC-P256']);
+const sha256: SignScheme = { digest: 'SHA-256' };
 const signingTime = new Date(Date.UTC(2026, 10, 24, 1, 2, 3));
 
 async function signed(pdf: Uint8Array, signer: TestSigner, more: Partial<PdfSignatureOptions> = {}): Promise<Buffer> {
-  const options = { chain: signer.chain, digest: 'SHA-256' as DigestName, signingTime, ...more };
+  const options = { chain: signer.chain, scheme: sha256, signingTime, ...more };
   const { context } = await preparePdf(pdf, options);
-  return embedSignature(context, sign(options.digest, context.signedAttributes, signer.key));
+  return embedSignature(context, sign(options.scheme.digest, context.signedAttributes, signer.key));
 }
 
 /** Every judge has its say on every signature of the file. */
@@ -62,8 +63,8 @@ for (const [name, make] of Object.entries(documents)) {
 
 for (const digest of ['SHA-384', 'SHA-512'] as const) {
   t.test(`${digest} with RSA and ECDSA is valid for pdfsig and openssl`, async (t) => {
-    judge(t, await signed(sample, rsa, { digest }), 1);
-    judge(t, await signed(sample, ec, { digest }), 1);
+    judge(t, await signed(sample, rsa, { scheme: { digest } }), 1);
+    judge(t, await signed(sample, ec, { scheme: { digest } }), 1);
   });
 }
 
@@ -141,7 +142,7 @@ t.test('one changed byte in the signed content makes the signature invalid', asy
 });
 
 t.test('the same input is prepared to the same digest, and the context can be used again', async (t) => {
-  const options = { chain: rsa.chain, digest: 'SHA-256', signingTime } as const;
+  const options = { chain: rsa.chain, scheme: sha256, signingTime } as const;
   const [first, second] = [await preparePdf(sample, options), await preparePdf(sample, options)];
   t.strictSame(first.toSign, second.toSign);
   const signature = sign('SHA-256', first.context.signedAttributes, rsa.key);
@@ -151,7 +152,7 @@ t.test('the same input is prepared to the same digest, and the context can be us
 });
 
 t.test('a signature by another key, over another digest or in another form is not embedded', async (t) => {
-  const { context } = await preparePdf(sample, { chain: ec.chain, digest: 'SHA-256', signingTime });
+  const { context } = await preparePdf(sample, { chain: ec.chain, scheme: sha256, signingTime });
   const attributes = context.signedAttributes;
   const stranger = pki.signer(newkeys['EC-P256']);
   t.throws(() => embedSignature(context, sign('SHA-256', attributes, stranger.key)), refused('integrity'));

@@ -11,7 +11,7 @@ const bytes = (latin1: string) => Buffer.from(latin1, 'latin1');
 /** The document is refused with a sentence of this form that also says what to do. */
 function refuses(name: string, make: () => Uint8Array | Promise<Uint8Array>, message: RegExp): void {
   t.test(`${name} is refused with a sentence`, async (t) => {
-    const prepare = preparePdf(await make(), { chain, digest: 'SHA-256', signingTime: new Date(0) });
+    const prepare = preparePdf(await make(), { chain, scheme: { digest: 'SHA-256' }, signingTime: new Date(0) });
     await t.rejects(prepare, { name: 'KysoError', kind: 'document', message });
   });
 }

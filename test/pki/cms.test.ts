@@ -30,7 +30,7 @@ function attributesFor(keyType: KeyTypeName, digest: DigestName): Buffer {
 function signedData(keyType: KeyTypeName, digest: DigestName): Buffer {
   const { key, chain } = signers[keyType];
   const signedAttributes = attributesFor(keyType, digest);
-  return assembleSignedData({ signedAttributes, digest, signature: sign(digest, signedAttributes, key), chain });
+  return assembleSignedData({ signedAttributes, scheme: { digest }, signature: sign(digest, signedAttributes, key), chain });
 }
 
 function parse(der: Buffer): SignedData {
@@ -55,7 +55,7 @@ t.test('openssl refuses a CMS whose signing-certificate-v2 names another certifi
   const signedAttributes = prepareSignedAttributes({ documentDigest, digest: 'SHA-256', certificate });
   const signature = sign('SHA-256', signedAttributes, key);
   t.notOk(
-    opensslVerifies(pki, assembleSignedData({ signedAttributes, digest: 'SHA-256', signature, chain }), content)
+    opensslVerifies(pki, assembleSignedData({ signedAttributes, scheme: { digest: 'SHA-256' }, signature, chain }), content)
       .accepted,
   );
 });
@@ -112,7 +112,7 @@ t.test('the CMS is detached DER with the whole chain, and the same input gives t
   const { chain, key } = signers['RSA-2048'];
   const input = {
     signedAttributes,
-    digest: 'SHA-256',
+    scheme: { digest: 'SHA-256' },
     signature: sign('SHA-256', signedAttributes, key),
     chain,
   } as const;
@@ -138,7 +138,7 @@ t.test('what cannot be signed with is refused', async (t) => {
   const signedAttributes = attributesFor('RSA-2048', 'SHA-256');
   const signature = sign('SHA-256', signedAttributes, key);
   const assemble = (chain: [Buffer, Buffer]) =>
-    assembleSignedData({ signedAttributes, digest: 'SHA-256', signature, chain });
+    assembleSignedData({ signedAttributes, scheme: { digest: 'SHA-256' }, signature, chain });
   t.throws(() => signerKey(Buffer.from('not DER')), refused('document'));
   t.throws(() => signerKey(pki.signer('ed25519').chain[0]), { ...refused('document'), message: /ed25519/ });
   t.throws(() => assemble([certificate, Buffer.concat([issuing, Buffer.of(0)])]), refused('document'), 'trailing byte');
