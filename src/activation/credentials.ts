@@ -29,8 +29,11 @@ export async function describeCredential(
   const credential = await ownCredential(signer, signer.store.read, subscriber, credentialID);
   const expired = credential.notAfter <= signer.time.now();
   const keyType = credential.keyType as KeyTypeName;
+  // A frozen account disables the key and leaves the certificate as it is.
+  const person = await signer.rows.subscribers.find(signer.store.read, { id: subscriber });
+  const usable = !expired && !credential.blocked && person?.status === 'active';
   return {
-    keyStatus: expired || credential.blocked ? ('disabled' as const) : ('enabled' as const),
+    keyStatus: usable ? ('enabled' as const) : ('disabled' as const),
     keyType,
     signAlgos: signer.token.signAlgos(keyType),
     otp: credential.otp as 'totp' | 'email',

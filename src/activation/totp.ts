@@ -27,7 +27,8 @@ export async function sealSeed(signer: Signer, subscriber: string, totpSecret: s
   }
 }
 
-async function openSeed(signer: Signer, subscriber: string, sealedSeed: Buffer): Promise<string> {
+/** The seed that `sealSeed` sealed, as base32. @throws KysoError integrity */
+export async function openSeed(signer: Signer, subscriber: string, sealedSeed: Buffer): Promise<string> {
   const key = await seedKey(signer, subscriber);
   try {
     const seed = open(key, sealedSeed, { use: 'totp', subscriber });
@@ -44,7 +45,7 @@ function seedKey(signer: Signer, subscriber: string): Promise<Buffer> {
 }
 
 /** The step that this code belongs to, if it is one of the three that count now. */
-function matchStep(secret: string, code: string, now: number): number | undefined {
+export function matchStep(secret: string, code: string, now: number): number | undefined {
   if (!/^[0-9]{6}$/.test(code)) return undefined;
   const result = verifySync({
     secret,

@@ -4,14 +4,16 @@ import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { recordRefusals } from './refusals.ts';
 import { raiseSetting } from './settings.ts';
+import { finishMoves } from './totp-move.ts';
 
 /** How long an ended authorization is remembered, so that a late client is told "SAD expired", in milliseconds. */
 const remembered = 10 * 60_000;
 
 /**
  * What has to happen by itself, called about once a second: the sealed DEK of an ended authorization is wiped, its rows
- * are forgotten later, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One part
- * that fails, such as a row that somebody tampered with, does not stop the others.
+ * are forgotten later, a new authenticator app takes the place of the old one, time and refusals are recorded, and on
+ * PostgreSQL new log leaves get their positions. One part that fails, such as a row that somebody tampered with, does
+ * not stop the others.
  * @throws the first failure, when everything was tried
  */
 export async function upkeep(signer: Signer): Promise<void> {
@@ -25,6 +27,7 @@ export async function upkeep(signer: Signer): Promise<void> {
     store.write((tx) => raiseSetting(signer, tx, 'lastInstant', now)),
     signer.time.reportStep((milliseconds) => store.write((tx) => recordStep(signer, tx, milliseconds))),
     recordRefusals(signer),
+    finishMoves(signer),
   ]);
   if (store.read.engine === 'postgresql') {
     let placed = 1;
