@@ -5,23 +5,23 @@ import { limit } from '../base/limit.ts';
 import type { Argon2Cost } from '../crypto/argon2.ts';
 import { decoyRecord, hashPassword, passwordMatches } from '../crypto/password.ts';
 import { clientWorks, directClient } from '../store/api/clients.ts';
-import { insertGrant } from '../store/api/grants.ts';
+import { insertGrant, revokeGrantsOf } from '../store/api/grants.ts';
 import { findLogin, loginOf, putLogin } from '../store/api/logins.ts';
 import type { ApiStore, Grant, Login } from '../store/api/tables.ts';
 import { mayTry, type Try, tryWasRight } from './throttle.ts';
 import { turns } from './turns.ts';
 
-/** Logins that may wait for their turn; at two hashes at a time more would only time out. */
-const maxWaiting = 200;
-
 /** Passwords under test at once: as many as Argon2 hashes, so that no crowd of right ones looks like guesses. */
 const atOnce = 2;
+
+/** Logins in line, at two hashes at a time; more would only time out. One source has half of the line at most. */
+const line = { abreast: atOnce, each: 100, all: 200 } as const;
 
 const hour = 3_600_000;
 const day = 24 * hour;
 
-/** Milliseconds that a grant lives: with an access token alone, and with refresh tokens. */
-export const grantLifetime = { once: hour, remembered: 90 * day } as const;
+/** Milliseconds that a grant lives: with an access token alone; with a refresh token, from its last use, and at most. */
+export const grantLifetime = { once: hour, remembered: 30 * day, most: 90 * day } as const;
 
 /** What a grant is for: CSC, or the holder's own account. Tokens of one open nothing of the other. */
 export type Scope = 'csc' | 'subscriber';
@@ -44,12 +44,14 @@ export type LoginDesk = {
    */
   login(request: LoginRequest): Promise<Grant>;
   /**
-   * Stores the password of a subscriber whose factors signer has just accepted.
+   * Stores the password of a subscriber whose factors signer has just accepted. Whoever was logged in with an older one
+   * is so no longer.
    * @throws KysoError integrity — the user ID already belongs to another subscriber
    */
   enrol(userID: string, subscriber: string, password: string): Promise<void>;
   /**
-   * Puts a new password in place of the old, which is tried as at a login.
+   * Puts a new password in place of the old, which is tried as at a login. All logins of the subscriber end, the
+   * caller's too.
    * @throws KysoError loginInvalid — the old one is wrong, or locked; passwordRefused; busy
    */
   changePassword(subscriber: string, oldPassword: string, newPassword: string, source: string): Promise<void>;
@@ -57,36 +59,39 @@ export type LoginDesk = {
 
 export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Clock; cost: Argon2Cost }): LoginDesk {
   const decoy = decoyRecord(cost);
-  // One user's tries wait for each other, so that right ones at the same time are not taken for guesses.
-  const inTurn = turns(maxWaiting);
+  // A source waits for its own tries only, and then for one of each other source: a crowd of guesses holds up itself.
+  const inLine = turns(line);
   const oneOfFew = limit(atOnce);
 
   /** The login that the password is right for. However it fails, it costs one commit and one hash (S44). */
-  function tryPassword(userID: string, password: string, source: string): Promise<{ login: Login; attempt: Try }> {
-    const attempt: Try = { what: 'login', account: userID, source };
-    return inTurn(userID, () =>
-      oneOfFew(async () => {
-        const login = await store.write(async (tx) =>
-          (await mayTry(tx, attempt, clock.now())) ? findLogin(tx, userID) : undefined,
-        );
-        const right = await passwordMatches(password, login ?? decoy);
-        if (!login || !right) throw new KysoError('loginInvalid');
-        await store.write((tx) => tryWasRight(tx, attempt));
-        return { login, attempt };
-      }),
+  async function tryPassword(userID: string, password: string, source: string): Promise<Login> {
+    const attempt: Try = { account: userID, source };
+    const login = await store.write(async (tx) =>
+      (await mayTry(tx, attempt, clock.now())) ? findLogin(tx, userID) : undefined,
     );
+    const right = await passwordMatches(password, login ?? decoy);
+    if (!login || !right) throw new KysoError('loginInvalid');
+    await store.write((tx) => tryWasRight(tx, attempt));
+    return login;
   }
+
+  const checked = (userID: string, password: string, source: string) =>
+    inLine(source, () => oneOfFew(() => tryPassword(userID, password, source)));
 
   async function enrol(userID: string, subscriber: string, password: string): Promise<void> {
     const record = await hashPassword(password, cost);
-    const stored = await store.write((tx) => putLogin(tx, { userId: userID, subscriber, ...record }, clock.now()));
-    if (!stored) throw new KysoError('integrity', 'a user ID belongs to another subscriber');
+    await store.write(async (tx) => {
+      const now = clock.now();
+      const stored = await putLogin(tx, { userId: userID, subscriber, ...record }, now);
+      if (!stored) throw new KysoError('integrity', 'a user ID belongs to another subscriber');
+      await revokeGrantsOf(tx, subscriber, now);
+    });
   }
 
   return {
     enrol,
     async login({ userID, password, source, scope, rememberMe = false }) {
-      const { login } = await tryPassword(userID, password, source);
+      const login = await checked(userID, password, source);
       return store.write(async (tx) => {
         if (!(await clientWorks(tx, directClient))) throw new KysoError('clientSuspended');
         const createdAt = clock.now();
@@ -100,7 +105,7 @@ export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Cloc
       const known = await loginOf(store.read, subscriber);
       if (!known) throw new KysoError('loginInvalid', 'the account has no password');
       assertGoodPassword(newPassword, [known.userId, oldPassword]);
-      await tryPassword(known.userId, oldPassword, source);
+      await checked(known.userId, oldPassword, source);
       await enrol(known.userId, subscriber, newPassword);
     },
   };

@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { sha256 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { liveGrant, revokeGrant } from '../store/api/grants.ts';
+import { liveGrant, moveGrantEnd, revokeGrant } from '../store/api/grants.ts';
 import { findRefreshToken, insertRefreshToken, spendRefreshToken } from '../store/api/refresh-tokens.ts';
 import type { ApiStore, ApiTx, Grant } from '../store/api/tables.ts';
-
-/** A refresh token that nobody uses ends after this many milliseconds; the grant's own end comes in any case. */
-const lifetime = 30 * 24 * 3_600_000;
+import { grantLifetime } from './logins.ts';
 
 /** 256 random bits. Only its hash is stored. */
 const form = /^[A-Za-z0-9_-]{43}$/;
@@ -16,10 +14,11 @@ const idOf = (token: string) => sha256(token).toString('base64url');
 export const isRefreshToken = (text: string) => form.test(text);
 
 export type RefreshTokens = {
-  /** The first refresh token of a grant. */
+  /** The first refresh token of a grant; it lives as long as the grant. */
   issue(grant: Grant): Promise<string>;
   /**
-   * Uses up a refresh token. With `again` there is a new one for the same grant. One that was used before is in two
+   * Uses up a refresh token. With `again` there is a new one for the same grant, which then lives longer; without, the
+   * grant lives only as long as the access token that is now due. One that was used before is in two
    * hands: the whole grant ends at once (RFC 9700 §4.14.2, S36).
    * @throws KysoError refreshInvalid
    */
@@ -29,12 +28,14 @@ export type RefreshTokens = {
 };
 
 export function refreshTokens({ store, clock }: { store: ApiStore; clock: Clock }): RefreshTokens {
-  async function give(tx: ApiTx, grant: Grant): Promise<string> {
+  async function give(tx: ApiTx, { id: grant, expiresAt }: Grant): Promise<string> {
     const token = randomBytes(32).toString('base64url');
-    const createdAt = clock.now();
-    const expiresAt = Math.min(createdAt + lifetime, grant.expiresAt);
-    await insertRefreshToken(tx, { id: idOf(token), grant: grant.id, createdAt, expiresAt });
+    await insertRefreshToken(tx, { id: idOf(token), grant, createdAt: clock.now(), expiresAt });
     return token;
+  }
+
+  async function prolong(tx: ApiTx, { id, createdAt }: Grant, lifetime: number): Promise<Grant | undefined> {
+    return moveGrantEnd(tx, id, Math.min(clock.now() + lifetime, createdAt + grantLifetime.most));
   }
 
   return {
@@ -50,8 +51,8 @@ export function refreshTokens({ store, clock }: { store: ApiStore; clock: Clock 
           return undefined;
         }
         const live = await liveGrant(tx, row.grant, now);
-        if (!live) return undefined;
-        return { grant: live.grant, ...(again && { next: await give(tx, live.grant) }) };
+        const grant = live && (await prolong(tx, live.grant, again ? grantLifetime.remembered : grantLifetime.once));
+        return grant && { grant, ...(again && { next: await give(tx, grant) }) };
       });
       if (!used) throw new KysoError('refreshInvalid');
       return used;

@@ -1,24 +1,26 @@
 import { KysoError } from '../base/errors.ts';
+import { limit } from '../base/limit.ts';
 
 /**
- * Runs jobs of one key one after another, in order; other keys do not wait for them. At most `most` jobs stand in line
- * altogether.
+ * Runs jobs of one key at most `abreast` at a time, in the order of their coming; those of other keys do not wait for
+ * them. At most `each` of one key and `all` altogether are in line or under way.
  * @throws KysoError busy — the line is full; the job did not run
  */
-export function turns(most: number): <T>(key: string, job: () => Promise<T>) => Promise<T> {
-  const last = new Map<string, Promise<unknown>>();
+export function turns({ abreast, each, all }: { abreast: number; each: number; all: number }) {
+  const lines = new Map<string, { run: ReturnType<typeof limit>; standing: number }>();
   let standing = 0;
-  return async (key, job) => {
-    if (standing >= most) throw new KysoError('busy', 'too many at once');
+  return async <T>(key: string, job: () => Promise<T>): Promise<T> => {
+    const line = lines.get(key) ?? { run: limit(abreast), standing: 0 };
+    if (standing >= all || line.standing >= each) throw new KysoError('busy', 'too many at once');
+    lines.set(key, line);
     standing += 1;
-    const before = last.get(key) ?? Promise.resolve();
-    const mine = before.then(job, job);
-    last.set(key, mine);
+    line.standing += 1;
     try {
-      return await mine;
+      return await line.run(job);
     } finally {
       standing -= 1;
-      if (last.get(key) === mine) last.delete(key);
+      line.standing -= 1;
+      if (line.standing === 0) lines.delete(key);
     }
   };
 }

@@ -1,8 +1,10 @@
 import t from 'tap';
+import { loginDesk } from '../../src/http/logins.ts';
 import { changeClient } from '../../src/store/api/clients.ts';
 import { apiDomain } from '../../src/store/api/tables.ts';
+import { refused } from '../helpers/refused.ts';
 import { onBothEngines } from '../helpers/stores.ts';
-import { basic, lan, post, startApi, startOfTests } from './helpers.ts';
+import { basic, cheap, lan, post, startApi, startOfTests } from './helpers.ts';
 
 const minutes = 60_000;
 const loginUrl = '/csc/v1/auth/login';
@@ -22,16 +24,20 @@ t.test('logins', async (t) => {
       '60 parallel right logins are not taken for guesses',
     );
 
-    const wrong = await Promise.all(Array.from({ length: 100 }, (_, n) => login(lan.userID, `wrong ${n}`)));
+    const sources = ['192.0.2.1', '203.0.113.5'];
+    const wrong = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => login(lan.userID, `wrong ${n}`, sources[n % 2])),
+    );
     t.ok(
       wrong.every(({ statusCode }) => statusCode === 400),
-      '100 parallel wrong logins',
+      '200 parallel wrong logins, half of them from another source',
     );
     const counts = (await store.read.db.select().from(store.read.t.throttles)).map(({ failures }) => failures);
-    t.same(counts.sort(), [0, 5, 5, 5], 'S42: of which five were looked at');
+    const sorted = counts.sort((a, b) => a - b);
+    t.same(sorted, [0, 5, 5, 5, 5, 10], 'S42: of which five of each pair were looked at, ten of the account');
 
     const locked = await login();
-    const answers = [wrong[0]!, wrong[99]!, locked, await login('nobody', 'x'), await login('nobody', lan.password)];
+    const answers = [wrong[0]!, wrong[199]!, locked, await login('nobody', 'x'), await login('nobody', lan.password)];
     for (const { statusCode, body, headers } of answers) {
       t.equal(statusCode, 400);
       t.equal(body, wrong[0]!.body, 'S44: wrong, locked and unknown have one body');
@@ -91,17 +97,72 @@ t.test('S42, S43: pairs, sources and accounts lock by themselves, and for longer
 
 t.test('too many waiting logins are turned away, and not counted', async (t) => {
   const { app, store } = await startApi(t);
-  const answers = await Promise.all(
-    Array.from({ length: 260 }, (_, n) =>
-      app.inject({
-        ...{ method: 'POST', url: loginUrl, payload: '{}', remoteAddress: `10.0.${n}.1` },
-        headers: { 'content-type': 'application/json', ...basic(`user-${n}`, 'x') },
-      }),
-    ),
-  );
-  const statuses = answers.map(({ statusCode }) => statusCode);
-  t.equal(statuses.filter((status) => status === 400).length, 200);
-  t.equal(statuses.filter((status) => status === 503).length, 60);
+  const crowd = async (size: number, ip: (n: number) => string) => {
+    const answers = await Promise.all(
+      Array.from({ length: size }, (_, n) =>
+        app.inject({
+          ...{ method: 'POST', url: loginUrl, payload: '{}', remoteAddress: ip(n) },
+          headers: { 'content-type': 'application/json', ...basic(`user-${n}`, 'x') },
+        }),
+      ),
+    );
+    const count = (status: number) => answers.filter(({ statusCode }) => statusCode === status).length;
+    t.equal(count(400) + count(503), size);
+    return count(503);
+  };
+  t.ok((await crowd(150, () => '192.0.2.9')) > 0, 'one source has half of the line');
+  t.equal(await crowd(100, (n) => `198.51.100.${n}`), 0, 'many have all of it');
+  t.ok((await crowd(300, (n) => `198.51.${n % 100}.200`)) > 0);
   t.equal((await post(app, loginUrl, {}, basic(lan.userID, lan.password))).statusCode, 200);
   t.equal((await store.read.db.select().from(store.read.t.grants)).length, 2);
+});
+
+t.test(
+  'a user ID or password with control characters is malformed, whatever the engine would make of it',
+  async (t) => {
+    await onBothEngines(t, async (t, stores) => {
+      const { app } = await startApi(t, { store: await stores.open(apiDomain) });
+      for (const [userID, password] of [
+        ['lan\0', 'x'],
+        ['lan', 'x\0'],
+        ['lan\n', 'x'],
+        ['lan', 'x\u0085'],
+        ['', 'x'],
+        ['lan', ''],
+      ] as const) {
+        const { statusCode, body } = await post(app, loginUrl, {}, basic(userID, password));
+        t.equal(statusCode, 400, JSON.stringify([userID, password]));
+        t.same(JSON.parse(body), { error: 'invalid_request', error_description: 'Malformed username-password.' });
+      }
+      t.equal((await post(app, loginUrl, {}, basic('a'.repeat(9000), 'x'))).json().error, 'authentication_error');
+    });
+  },
+);
+
+t.test('a new password ends all logins with the old one', async (t) => {
+  await onBothEngines(t, async (t, stores) => {
+    const { app, csc, clock, signer, store } = await startApi(t, { store: await stores.open(apiDomain) });
+    const desk = loginDesk({ store, clock, cost: cheap });
+    const login = (password: string) => post(app, loginUrl, { rememberMe: true }, basic(lan.userID, password));
+    const { refresh_token } = (await login(lan.password)).json();
+    const next = 'Một mật khẩu hoàn toàn khác';
+    const change = (old: string, to = next, source = '192.0.2.1') =>
+      desk.changePassword(lan.subscriber, old, to, source);
+
+    await t.rejects(change('not the old one'), refused('loginInvalid'));
+    await t.rejects(change(lan.password, 'short'), refused('passwordRefused'));
+    await t.rejects(change(lan.password, lan.password), refused('passwordRefused'), 'the same again');
+    await t.rejects(desk.changePassword('nobody', lan.password, next, '192.0.2.1'), refused('loginInvalid'));
+    signer.script['credentials.list'] = () => ({ credentialIDs: [], more: false });
+    t.equal((await csc('credentials/list', {})).statusCode, 200, 'a try that fails changes nothing');
+
+    await change(lan.password);
+    t.equal((await csc('credentials/list', {})).statusCode, 401, 'access tokens end');
+    t.equal((await post(app, loginUrl, { refresh_token })).json().error_description, 'Invalid refresh_token');
+    t.equal((await login(lan.password)).json().error, 'authentication_error');
+    t.equal((await login(next)).statusCode, 200);
+
+    for (let n = 0; n < 5; n += 1) await t.rejects(change('wrong', next, '192.0.2.5'), refused('loginInvalid'));
+    await t.rejects(change(next, 'Thêm một mật khẩu', '192.0.2.5'), refused('loginInvalid'), 'S42: tries are counted');
+  });
 });

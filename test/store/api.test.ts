@@ -6,15 +6,17 @@ import {
   insertGrant,
   liveAccess,
   liveGrant,
+  moveGrantEnd,
   purgeGrants,
   revokeAccessToken,
   revokeGrant,
+  revokeGrantsOf,
 } from '../../src/store/api/grants.ts';
 import { findLogin, loginOf, putLogin } from '../../src/store/api/logins.ts';
 import { insertRefreshToken, spendRefreshToken } from '../../src/store/api/refresh-tokens.ts';
 import { settingOr } from '../../src/store/api/settings.ts';
 import { apiDomain } from '../../src/store/api/tables.ts';
-import { clearTries, countTry, purgeThrottles, takeBackTry } from '../../src/store/api/throttles.ts';
+import { clearTries, countTry, purgeThrottles, standingLock, takeBackTry } from '../../src/store/api/throttles.ts';
 import { onBothEngines, type Stores } from '../helpers/stores.ts';
 
 const now = 1_800_000_000_000;
@@ -48,12 +50,43 @@ t.test('S42: counts are taken before the look, and locks grow', async (t) => {
 
     const other = { ...throttle, id: 'y' };
     for (let n = 0; n < 5; n += 1) await store.write((tx) => countTry(tx, other, at));
+    const lock = (ids: string[], when = at) => store.write((tx) => standingLock(tx, ids, when));
+    t.same([await lock(['z', 'y']), await lock(['z']), await lock(['y'], at + minute)], ['y', undefined, undefined]);
     await store.write((tx) => takeBackTry(tx, other));
     t.ok(await store.write((tx) => countTry(tx, other, at)), 'taking one back lifts the lock that it alone had set');
     await store.write((tx) => takeBackTry(tx, { ...other, id: 'unknown' }));
 
     await store.write((tx) => purgeThrottles(tx, at + 24 * 60 * minute + 1));
     t.equal((await store.read.db.select().from(store.read.t.throttles)).length, 0);
+  });
+});
+
+t.test('S43: a source is forgiven in time, and not while it is locked', async (t) => {
+  await onBothEngines(t, async (t, stores) => {
+    const store = await open(stores);
+    const throttle = { id: 'x', policy: { limit: 3, minutes: [1, 5, 15], forgetMinutes: 2 } };
+    const attempt = (at: number) => store.write((tx) => countTry(tx, throttle, now + at * minute));
+    const failures = async () => (await store.read.db.select().from(store.read.t.throttles))[0]?.failures;
+    t.same([await attempt(0), await attempt(0)], [true, true]);
+    for (let at = 3; at < 30; at += 3) t.ok(await attempt(at), 'one every three minutes never locks');
+    t.equal(await failures(), 1, 'since one is forgotten every two; the minutes left over count, too');
+    for (const [at, count] of [
+      [100, 1],
+      [101, 2],
+      [102.5, 2],
+      [102.5, 3],
+    ] as const) {
+      await attempt(at);
+      t.equal(await failures(), count, `after ${at} minutes`);
+    }
+    t.notOk(await attempt(103.4));
+    t.ok(await attempt(103.5), 'the fourth, after a minute');
+    t.notOk(await attempt(108.4));
+    t.ok(await attempt(108.5), 'the fifth, after five, of which none counts');
+    t.notOk(await attempt(123.4), 'locked for fifteen');
+    t.equal(await failures(), 5);
+    t.ok(await attempt(124));
+    t.equal(await failures(), 6);
   });
 });
 
@@ -118,6 +151,15 @@ t.test('grants, tokens and clients', async (t) => {
     t.match(await listClients(store.read), [{ id: 'direct', switches: '{"openSlots":true}' }]);
     t.equal(await store.write((tx) => changeClient(tx, 'unknown', { suspended: true })), undefined);
     t.notOk(await clientWorks(store.read, 'unknown'));
+
+    t.equal((await store.write((tx) => moveGrantEnd(tx, 'g2', now + 2 * hour)))?.expiresAt, now + 2 * hour);
+    t.ok(await live('g2', now + hour), 'a grant that is used lives on');
+    await store.write((tx) => revokeGrantsOf(tx, 's-other', now));
+    t.ok(await live('g2'));
+    await store.write((tx) => revokeGrantsOf(tx, 's-lan', now + 1));
+    t.notOk(await live('g2'), 'all that somebody granted ends at once');
+    const ended = await store.read.db.select().from(store.read.t.grants);
+    t.same(ended.map(({ revokedAt }) => revokedAt).sort(), [now, now + 1], 'what was revoked before stays as it was');
 
     await grant('g3', now + 48 * hour);
     await store.write((tx) => purgeGrants(tx, now + 48 * hour));

@@ -84,12 +84,16 @@ async function byRefreshToken(
   return refresh.use(refreshToken, rememberMe);
 }
 
+/** RFC 7617 §2: neither of the two holds control characters. (PostgreSQL would take no NUL.) */
+const control = /\p{Cc}/u;
+
 function credentialsOf(header: string | undefined): { userID: string; password: string } {
   const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? '')?.[1];
   const bytes = encoded === undefined ? undefined : decodeBase64(encoded);
   if (!bytes) throw new Refusal(malformedHeader);
-  const pair = /^([^:]+):(.+)$/s.exec(utf8(bytes) ?? '');
-  if (!pair?.[1] || !pair[2]) throw new Refusal(invalidRequest('Malformed username-password.'));
+  const text = utf8(bytes) ?? '';
+  const pair = /^([^:]+):(.+)$/.exec(text);
+  if (!pair?.[1] || !pair[2] || control.test(text)) throw new Refusal(invalidRequest('Malformed username-password.'));
   return { userID: pair[1], password: pair[2] };
 }
 

@@ -29,6 +29,21 @@ export async function liveGrant(
   return row && { grant: row.grants, client: row.clients };
 }
 
+/** Moves the end of a grant; the grant as it is now. */
+export async function moveGrantEnd(tx: ApiTx, id: string, expiresAt: number): Promise<Grant | undefined> {
+  const [grant] = await tx.db.update(tx.t.grants).set({ expiresAt }).where(eq(tx.t.grants.id, id)).returning();
+  return grant;
+}
+
+/** Ends everything that this subscriber ever granted. */
+export async function revokeGrantsOf(tx: ApiTx, subscriber: string, now: number): Promise<void> {
+  const { grants } = tx.t;
+  await tx.db
+    .update(grants)
+    .set({ revokedAt: now })
+    .where(and(eq(grants.subscriber, subscriber), isNull(grants.revokedAt)));
+}
+
 /** Ends a grant at once, and with it all that was issued under it; true when it was live until now. */
 export async function revokeGrant(tx: ApiTx, id: string, now: number): Promise<boolean> {
   const { grants } = tx.t;

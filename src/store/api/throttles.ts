@@ -1,8 +1,15 @@
-import { and, eq, lt, lte, sql } from '../drizzle.ts';
+import { and, eq, gt, inArray, lt, lte, type SQL, sql } from '../drizzle.ts';
 import type { ApiTx } from './tables.ts';
 
-/** After this many consecutive failures each further one locks, for as many minutes; the last value repeats (S42). */
-export type ThrottlePolicy = { limit: number; minutes: readonly number[] };
+/** How failures are counted (S42). */
+export type ThrottlePolicy = {
+  /** So many failures are free; the one that reaches this number locks, and so does each further one. */
+  limit: number;
+  /** Lengths of the locks, one after the other; the last value repeats. */
+  minutes: readonly number[];
+  /** One failure is forgotten in so many minutes, locks not counted. Without it they stay until a try is right. */
+  forgetMinutes?: number;
+};
 
 /** One count: whose tries (an opaque id), and by which policy. */
 export type Throttle = { id: string; policy: ThrottlePolicy };
@@ -18,26 +25,37 @@ const kept = 86_400_000;
  */
 export async function countTry(tx: ApiTx, { id, policy }: Throttle, now: number): Promise<boolean> {
   const { throttles: t } = tx.t;
+  const { failures, lastAt } = remembered(tx, policy, now);
   const rows = await tx.db
     .insert(t)
     .values({ id, failures: 1, lockedUntil: lockAfter(1, policy, now), lastAt: now })
     .onConflictDoUpdate({
       target: t.id,
-      set: { failures: sql`${t.failures} + 1`, lockedUntil: lockExpression(tx, policy, now), lastAt: now },
+      set: {
+        failures: sql`${failures} + 1`,
+        lockedUntil: lockExpression(tx, sql`${failures} + 1`, policy, now),
+        lastAt,
+      },
       setWhere: lte(t.lockedUntil, now),
     })
     .returning({ id: t.id });
   return rows.length === 1;
 }
 
-/** A refused try leaves its time; the count does not move. */
-export async function touchThrottle(tx: ApiTx, id: string, now: number): Promise<void> {
+/** The first of these counts whose lock stands. Its row is written as it is: a refusal costs a commit as a try does (S44). */
+export async function standingLock(tx: ApiTx, ids: string[], now: number): Promise<string | undefined> {
   const { throttles: t } = tx.t;
-  const fresh = { id, failures: 0, lockedUntil: 0, lastAt: now };
-  await tx.db
-    .insert(t)
-    .values(fresh)
-    .onConflictDoUpdate({ target: t.id, set: { lastAt: now } });
+  const [locked] = await tx.db
+    .select({ id: t.id })
+    .from(t)
+    .where(and(inArray(t.id, ids), gt(t.lockedUntil, now)))
+    .limit(1);
+  if (locked)
+    await tx.db
+      .update(t)
+      .set({ lastAt: sql`${t.lastAt}` })
+      .where(eq(t.id, locked.id));
+  return locked?.id;
 }
 
 /** The try was right: the count starts again. */
@@ -52,12 +70,25 @@ export async function takeBackTry(tx: ApiTx, { id, policy }: Throttle): Promise<
   await tx.db
     .update(t)
     .set({ failures: before, lockedUntil: sql`case when ${before} < ${policy.limit} then 0 else ${t.lockedUntil} end` })
-    .where(and(eq(t.id, id), sql`${t.failures} > 0`));
+    .where(and(eq(t.id, id), gt(t.failures, 0)));
 }
 
 /** Forgets counts that nobody touched for a day. */
 export async function purgeThrottles(tx: ApiTx, now: number): Promise<void> {
   await tx.db.delete(tx.t.throttles).where(lt(tx.t.throttles.lastAt, now - kept));
+}
+
+/** The failures of a row that are not forgotten yet, and the time since when the next one is being forgotten. */
+function remembered({ t: { throttles: t } }: ApiTx, { forgetMinutes }: ThrottlePolicy, now: number) {
+  if (forgetMinutes === undefined) return { failures: sql`${t.failures}`, lastAt: now };
+  const step = forgetMinutes * minute;
+  const since = sql`(case when ${t.lockedUntil} > ${t.lastAt} then ${t.lockedUntil} else ${t.lastAt} end)`;
+  // SQLite gets every number as a float and would divide it as one.
+  const forgotten = sql`cast((${now} - ${since}) / ${step} as integer)`;
+  return {
+    failures: sql`(case when ${t.failures} > ${forgotten} then ${t.failures} - ${forgotten} else 0 end)`,
+    lastAt: sql`cast(${now} - (${now} - ${since}) % ${step} as bigint)`,
+  };
 }
 
 function lockAfter(failures: number, { limit, minutes }: ThrottlePolicy, now: number): number {
@@ -66,12 +97,11 @@ function lockAfter(failures: number, { limit, minutes }: ThrottlePolicy, now: nu
 }
 
 /** The same in SQL, for a count that only the database knows; without a lock the old one stays, which is over. */
-function lockExpression({ t: { throttles: t } }: ApiTx, policy: ThrottlePolicy, now: number) {
+function lockExpression({ t: { throttles: t } }: ApiTx, failures: SQL, policy: ThrottlePolicy, now: number): SQL {
   const { limit, minutes } = policy;
-  const steps = minutes.map((_, index) => {
-    const at = limit + index;
-    const reached = index === minutes.length - 1 ? sql`${t.failures} + 1 >= ${at}` : sql`${t.failures} + 1 = ${at}`;
-    return sql`when ${reached} then ${lockAfter(at, policy, now)}`;
-  });
-  return sql<number>`(case ${sql.join(steps, sql` `)} else ${t.lockedUntil} end)`;
+  const longest = limit + minutes.length - 1;
+  const steps = minutes
+    .slice(0, -1)
+    .map((_, index) => sql`when ${failures} = ${limit + index} then ${lockAfter(limit + index, policy, now)}`);
+  return sql`(case when ${failures} < ${limit} then ${t.lockedUntil} ${sql.join(steps, sql` `)} else ${lockAfter(longest, policy, now)} end)`;
 }
