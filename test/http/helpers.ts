@@ -8,6 +8,7 @@ import { loginDesk } from '../../src/http/logins.ts';
 import { caContract } from '../../src/ipc/ca-contract.ts';
 import type { Contract, Params, Peer, Result } from '../../src/ipc/contract.ts';
 import { type SignerContract, signerContract } from '../../src/ipc/signer-contract.ts';
+import { findLogin } from '../../src/store/api/logins.ts';
 import { type ApiStore, apiDomain } from '../../src/store/api/tables.ts';
 import { openStore } from '../../src/store/open-store.ts';
 
@@ -92,7 +93,9 @@ export async function startApi(
     await app.close();
     if (!store) await opened.close();
   });
-  await loginDesk({ store: opened, clock, cost: cheap }).enrol(lan.userID, lan.subscriber, lan.password);
+  if (!(await findLogin(opened.read, lan.userID))) {
+    await loginDesk({ store: opened, clock, cost: cheap }).enrol(lan.userID, lan.subscriber, lan.password);
+  }
   const answer = await post(app, '/csc/v1/auth/login', {}, basic(lan.userID, lan.password));
   const token: string = answer.json().access_token;
   return {
