@@ -3,8 +3,19 @@ import type { Rendered } from './templates.ts';
 /** A message on its last step: `id` is the same at each try, so that the other side can know it. */
 export type Delivery = Rendered & { id: string; to: string };
 
-/** A way out. Resolves when the other side has taken the message; `receipt` is what it calls it. */
-export type Carrier = { deliver(delivery: Delivery): Promise<{ receipt?: string }>; close(): void };
+/** A way out. */
+export type Carrier = {
+  /**
+   * Resolves when the other side has taken the message; `receipt` is what it calls it.
+   * @param signal ends the try, wherever it stands
+   * @throws DeliveryFailure
+   */
+  deliver(delivery: Delivery, signal: AbortSignal): Promise<{ receipt?: string | undefined }>;
+  close(): void;
+};
+
+/** Tries of one carrier at the same time. */
+export const atOnce = 4;
 
 /**
  * Why a message did not go out: `permanent` when trying again cannot help. `trouble` is for the operator: a code or

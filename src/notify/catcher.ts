@@ -25,6 +25,7 @@ const largest = 1024 * 1024;
 export async function startCatcher({ ports, key, messages }: CatcherOptions): Promise<{ stop(): Promise<void> }> {
   const smtp = new SMTPServer({
     ...{ authOptional: true, disabledCommands: ['AUTH', 'STARTTLS'], size: largest, disableReverseLookup: true },
+    closeTimeout: 500,
     onData(stream, session, done) {
       buffer(stream)
         .then((raw) => catchMail(messages, raw, session.envelope.rcptTo))
@@ -34,23 +35,27 @@ export async function startCatcher({ ports, key, messages }: CatcherOptions): Pr
         );
     },
   });
+  // Of a client that went away in the middle; without a listener it would end the process.
   smtp.on('error', () => {});
+  const place = Buffer.from(`/${key}/messages`);
   const http = createServer((request, response) => {
-    void answer(request, response, key, messages).catch(() => response.destroy());
+    void answer(request, response, place, messages).catch(() => response.destroy());
   });
-  await Promise.all([
-    listening(smtp.listen(ports.smtp, host), ports.smtp),
-    listening(http.listen(ports.http, host), ports.http),
-  ]);
-  return {
-    async stop() {
-      http.closeAllConnections();
-      await Promise.all([
-        new Promise<void>((resolve) => smtp.close(() => resolve())),
-        new Promise((resolve) => http.close(resolve)),
-      ]);
-    },
+  const stop = async () => {
+    http.closeAllConnections();
+    await Promise.all([
+      new Promise<void>((resolve) => smtp.close(() => resolve())),
+      new Promise((resolve) => http.close(resolve)),
+    ]);
   };
+  try {
+    await listening(smtp.listen(ports.smtp, host), ports.smtp);
+    await listening(http.listen(ports.http, host), ports.http);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { stop };
 }
 
 async function listening(server: NodeJS.EventEmitter, port: number): Promise<void> {
@@ -73,28 +78,40 @@ async function catchMail(messages: CaughtMessages, raw: Buffer, recipients: { ad
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  key: string,
+  place: Buffer,
   messages: CaughtMessages,
 ): Promise<void> {
   const { method, url = '' } = request;
-  const place = Buffer.from(url);
   if (method === 'POST' && url === '/sms') return takeSms(request, response, messages);
-  if (method === 'GET' && equalBytes(place, Buffer.from(`/${key}/messages`)))
-    return send(response, 200, messages.all());
+  if (method === 'GET' && equalBytes(Buffer.from(url), place)) return send(response, 200, messages.all());
   send(response, 404, { error: 'not_found' });
 }
 
-/** The gateway's part of docs/sms-gateway.md. */
+/** The gateway's part of docs/sms-gateway.md. Only JSON by name, which no foreign web page can send here unasked. */
 async function takeSms(request: IncomingMessage, response: ServerResponse, messages: CaughtMessages): Promise<void> {
+  if (!request.headers['content-type']?.startsWith('application/json'))
+    return send(response, 415, { error: 'unsupported_media_type' });
   const chunks: Buffer[] = [];
+  let size = 0;
   for await (const chunk of request) {
     chunks.push(chunk);
-    if (chunks.reduce((sum, { length }) => sum + length, 0) > largest)
-      return send(response, 413, { error: 'too_large' });
+    size += chunk.length;
+    if (size > largest) return send(response, 413, { error: 'too_large' });
   }
-  const { id, to, text } = JSON.parse(Buffer.concat(chunks).toString());
-  messages.add({ channel: 'sms', to: String(to), subject: '', text: String(text), at: new Date().toISOString() });
+  const sms = readSms(Buffer.concat(chunks).toString());
+  if (!sms) return send(response, 400, { error: 'invalid' });
+  const { id, to, text } = sms;
+  messages.add({ channel: 'sms', to, subject: '', text, at: new Date().toISOString() });
   send(response, 200, { receipt: `catcher-${id}` });
+}
+
+function readSms(body: string): { id: string; to: string; text: string } | undefined {
+  try {
+    const { id, to, text } = JSON.parse(body);
+    return [id, to, text].every((one) => typeof one === 'string') ? { id, to, text } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

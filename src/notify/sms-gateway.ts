@@ -5,52 +5,79 @@ import { measureSms, withoutDiacritics } from './sms-text.ts';
 
 export type SmsConfig = { url: string; text: 'ascii' | 'unicode' };
 
+/** Milliseconds until a gateway must have answered, and how much of its answer is read. */
 const patience = 20_000;
-/** Statuses that pass: time-out, too early, too many. */
-const passing = [408, 425, 429];
+const longestAnswer = 16_384;
+/** Statuses of 4xx that pass: time-out, too early, too many. A refused token is the operator's to mend. */
+const passing = [401, 403, 408, 425, 429];
 
 /**
  * SMS through an HTTP gateway (docs/sms-gateway.md): one POST for each message, with its id as `Idempotency-Key`.
- * @throws KysoError configuration — in the clear to another machine
+ * @throws KysoError configuration — no address, one in the clear to another machine, or a token that no header can hold
  */
 export function smsCarrier({ url, text: style }: SmsConfig, token: string | undefined): Carrier {
-  const { protocol, hostname } = new URL(url);
-  if (protocol !== 'https:' && !isLoopback(hostname))
-    throw new KysoError('configuration', 'notify.sms.url: activation data would go out in the clear; use https');
+  assertSafe(url);
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw new KysoError('configuration', 'secrets/sms-token is not one word of printable ASCII');
   return {
-    async deliver({ id, to, text: full }) {
+    async deliver({ id, to, text: full }, signal) {
       const text = style === 'ascii' ? withoutDiacritics(full) : full;
-      const response = await post(url, token, id, { id, to, text, ...measureSms(text) });
-      if (response.ok) return readReceipt(response);
-      await response.body?.cancel();
-      const permanent = response.status >= 400 && response.status < 500 && !passing.includes(response.status);
-      throw new DeliveryFailure(`SMS gateway ${response.status}`, permanent);
+      const response = await post(url, token, { id, to, text, ...measureSms(text) }, signal);
+      const { ok, status } = response;
+      if (ok) return { receipt: await readReceipt(response) };
+      await response.body?.cancel().catch(() => {});
+      throw new DeliveryFailure(`SMS gateway ${status}`, status >= 400 && status < 500 && !passing.includes(status));
     },
     close() {},
   };
 }
 
-async function post(url: string, token: string | undefined, id: string, body: object): Promise<Response> {
+function assertSafe(url: string): void {
+  const parsed = URL.parse(url);
+  if (!parsed) throw new KysoError('configuration', 'notify.sms.url is no address');
+  if (parsed.protocol !== 'https:' && !isLoopback(parsed.hostname))
+    throw new KysoError('configuration', 'notify.sms.url: activation data would go out in the clear; use https');
+  if (parsed.username || parsed.password)
+    throw new KysoError('configuration', 'notify.sms.url must hold no password: put it into secrets/sms-token');
+}
+
+async function post(
+  url: string,
+  token: string | undefined,
+  body: { id: string; [member: string]: unknown },
+  signal: AbortSignal,
+) {
   try {
     return await fetch(url, {
       method: 'POST',
-      redirect: 'error',
+      // Not followed: the text would go where nobody configured. The answer 3xx then counts as a failure.
+      redirect: 'manual',
       headers: {
         'content-type': 'application/json',
-        'idempotency-key': id,
+        'idempotency-key': body.id,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(patience),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
     });
   } catch (cause) {
-    throw new DeliveryFailure('SMS gateway unreachable', false, { cause });
+    const { code } = ((cause as Error).cause ?? {}) as { code?: unknown };
+    throw new DeliveryFailure(['SMS gateway unreachable', code].filter(Boolean).join(' '), false, { cause });
   }
 }
 
-/** The gateway's own name for the message, when it gives one. The message is taken in any case. */
-async function readReceipt(response: Response): Promise<{ receipt?: string }> {
-  const answer: unknown = await response.json().catch(() => undefined);
-  const receipt = typeof answer === 'object' && answer !== null && 'receipt' in answer ? answer.receipt : undefined;
-  return typeof receipt === 'string' ? { receipt: receipt.slice(0, 100) } : {};
+/** The gateway's own name for the message, when it gives one in printable ASCII. The message is taken in any case. */
+async function readReceipt({ body }: Response): Promise<string | undefined> {
+  try {
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of body ?? []) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > longestAnswer) return undefined;
+    }
+    const { receipt } = JSON.parse(text) as { receipt?: unknown };
+    return typeof receipt === 'string' && /^[\x21-\x7e]{1,100}$/.test(receipt) ? receipt : undefined;
+  } catch {
+    return undefined;
+  }
 }

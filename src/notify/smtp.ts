@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer';
 import { KysoError } from '../base/errors.ts';
-import { type Carrier, DeliveryFailure } from './carrier.ts';
+import { atOnce, type Carrier, DeliveryFailure } from './carrier.ts';
 import { isLoopback } from './loopback.ts';
 
 export type SmtpConfig = {
@@ -12,11 +12,11 @@ export type SmtpConfig = {
 };
 
 /** Milliseconds for each step of a conversation with a mail server. */
-const patience = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000 };
+const patience = { dnsTimeout: 10_000, connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000 };
 
 /**
  * E-mail through one SMTP server. Its certificate is verified, and with `starttls` nothing is said before TLS stands.
- * @throws KysoError configuration — in the clear to another machine, or a user without a password
+ * @throws KysoError configuration — in the clear to another machine, a user without a password, or a `from` without a domain
  */
 export function smtpCarrier(config: SmtpConfig, password: string | undefined): Carrier {
   const { host, port, security, user, from } = config;
@@ -28,19 +28,22 @@ export function smtpCarrier(config: SmtpConfig, password: string | undefined): C
   }
   if (user !== undefined && password === undefined)
     throw new KysoError('configuration', 'notify.smtp has a user: put the password into secrets/smtp-password');
+  const domain = /^(?:[^<>\r\n]*<)?[^\s<>@]+@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1];
+  if (domain === undefined)
+    throw new KysoError('configuration', 'notify.smtp.from is no address: write name@domain or Name <name@domain>');
   const transport = createTransport({
     ...{ host, port, ...patience },
     ...{ secure: security === 'tls', requireTLS: security === 'starttls', ignoreTLS: security === 'none' },
+    ...{ tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2' } },
     ...(user !== undefined && { auth: { user, pass: password } }),
-    ...{ pool: true, maxConnections: 2, disableFileAccess: true, disableUrlAccess: true },
+    ...{ pool: true, maxConnections: atOnce, maxRequeues: 1, disableFileAccess: true, disableUrlAccess: true },
   });
-  const domain = from.replace(/^.*@/, '').replace(/>.*$/, '');
 
   return {
-    async deliver({ id, to, subject, text }) {
+    async deliver({ id, to, subject, text }, signal) {
       try {
         await transport.sendMail({
-          ...{ from, to: { name: '', address: to }, subject, text },
+          ...{ from, to: { name: '', address: to }, subject, text, signal },
           // The same at each try: a receiver that got it twice can tell.
           messageId: `<${id}@${domain}>`,
           headers: { 'Auto-Submitted': 'auto-generated' },
@@ -54,11 +57,22 @@ export function smtpCarrier(config: SmtpConfig, password: string | undefined): C
   };
 }
 
-/** A 5xx about this recipient or message is final; a refused login is the operator's to mend, and everything else passes. */
+/** What nodemailer says of a failure: its own code, the system's under it, and the server's answer to which command. */
+type SmtpError = { code?: string; originalCode?: string; responseCode?: number; response?: string; command?: string };
+
 function failureOf(cause: unknown): DeliveryFailure {
-  const { code = 'failed', responseCode } = cause as { code?: string; responseCode?: number };
-  const permanent = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
-  return new DeliveryFailure(responseCode === undefined ? `SMTP ${code}` : `SMTP ${responseCode}`, permanent, {
-    cause,
-  });
+  const error = cause as SmtpError;
+  const { responseCode, code = 'failed', originalCode } = error;
+  const trouble = responseCode ? `SMTP ${responseCode}` : ['SMTP', code, originalCode].filter(Boolean).join(' ');
+  return new DeliveryFailure(trouble, isPermanent(error), { cause });
+}
+
+/**
+ * A 5xx about this recipient or this message is final. One about us is the operator's to mend, and the message waits: a
+ * refused login or sender, a relay that wants to know us (RFC 4954 §6: 53x; RFC 3463 §3.8: 5.7.x at RCPT).
+ */
+function isPermanent({ code, responseCode = 0, response = '', command }: SmtpError): boolean {
+  if (responseCode < 500 || (responseCode >= 530 && responseCode <= 539) || responseCode === 503) return false;
+  if (code === 'EMESSAGE') return true;
+  return code === 'EENVELOPE' && command === 'RCPT TO' && !/^5\d\d[ -]5\.7\./.test(response);
 }

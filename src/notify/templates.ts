@@ -17,6 +17,18 @@ const account = (vi: string, en: string) => ({
   subject: { vi: `Kyso: ${vi}`, en },
 });
 
+/** When it happened, where the sender says so: a message may come late. */
+const at = {
+  vi: ({ time }: Values) => (time ? ` lúc ${time}` : ''),
+  en: ({ time }: Values) => (time ? ` at ${time}` : ''),
+};
+
+/** A lock that no waiting ends is `for good` in the signer's words. */
+const until = {
+  vi: ({ until }: Values) => (until === 'for good' ? 'vĩnh viễn' : `đến ${until}`),
+  en: ({ until }: Values) => (until === 'for good' ? until : `until ${until}`),
+};
+
 /** What people are told, in Vietnamese first. The texts of SMS stay below 160 characters of GSM-7 with usual values. */
 const templates: Record<TemplateName, Template> = {
   'activation.email': {
@@ -33,18 +45,18 @@ const templates: Record<TemplateName, Template> = {
   },
   activated: {
     needs: ['name'],
-    email: () => ({
+    email: (v) => ({
       ...account('Tài khoản ký số đã được kích hoạt', 'Your signing account is active'),
-      vi: `Tài khoản ký số của bạn đã được kích hoạt với mã PIN và ứng dụng xác thực do bạn chọn. ${stranger.vi}`,
-      en: `Your signing account is active, with the PIN and the authenticator app that you chose. ${stranger.en}`,
+      vi: `Tài khoản ký số của bạn đã được kích hoạt${at.vi(v)} với mã PIN và ứng dụng xác thực do bạn chọn. ${stranger.vi}`,
+      en: `Your signing account was activated${at.en(v)}, with the PIN and the authenticator app that you chose. ${stranger.en}`,
     }),
   },
   oneTimeCode: {
     needs: ['name', 'code', 'minutes'],
-    email: ({ code, minutes }) => ({
+    email: ({ code, minutes, client }) => ({
       ...account('Mã xác thực một lần', 'Your one-time code'),
-      vi: `Mã xác thực để ký số của bạn, có hiệu lực trong ${minutes} phút và chỉ dùng được một lần:\n\n    ${code}\n\nChỉ nhập mã này nếu chính bạn đang ký. ${stranger.vi}`,
-      en: `The code above approves one signature of yours. It is good for ${minutes} minutes and can be used once. Enter it only if it is you who is signing. ${stranger.en}`,
+      vi: `Mã xác thực để ký số của bạn${client ? ` (ứng dụng: ${client})` : ''}, có hiệu lực trong ${minutes} phút và chỉ dùng được một lần:\n\n    ${code}\n\nChỉ nhập mã này nếu chính bạn đang ký. ${stranger.vi}`,
+      en: `The code above approves a signature of yours${client ? ` (application: ${client})` : ''}. It is good for ${minutes} minutes and can be used once. Enter it only if it is you who is signing. ${stranger.en}`,
     }),
   },
   signed: {
@@ -57,42 +69,42 @@ const templates: Record<TemplateName, Template> = {
   },
   pinChanged: {
     needs: ['name'],
-    email: () => ({
+    email: (v) => ({
       ...account('Mã PIN đã được thay đổi', 'Your PIN was changed'),
-      vi: `Mã PIN của tài khoản ký số đã được thay đổi. ${stranger.vi}`,
-      en: `The PIN of your signing account was changed. ${stranger.en}`,
+      vi: `Mã PIN của tài khoản ký số đã được thay đổi${at.vi(v)}. ${stranger.vi}`,
+      en: `The PIN of your signing account was changed${at.en(v)}. ${stranger.en}`,
     }),
   },
   pinLocked: {
     needs: ['name', 'until'],
-    email: ({ until }) => ({
+    email: (v) => ({
       ...account('Mã PIN bị khóa', 'Your PIN is locked'),
-      vi: `Mã PIN bị nhập sai nhiều lần liên tiếp nên đã bị khóa (đến: ${until}). ${stranger.vi}`,
-      en: `The PIN was entered wrongly several times in a row and is locked (until: ${until}). ${stranger.en}`,
+      vi: `Mã PIN bị nhập sai nhiều lần liên tiếp nên đã bị khóa ${until.vi(v)}. ${stranger.vi}`,
+      en: `The PIN was entered wrongly several times in a row and is locked ${until.en(v)}. ${stranger.en}`,
     }),
   },
   otpLocked: {
     needs: ['name', 'until'],
-    email: ({ until }) => ({
+    email: (v) => ({
       ...account('Mã xác thực một lần bị khóa', 'Your one-time codes are locked'),
-      vi: `Mã xác thực một lần bị nhập sai nhiều lần liên tiếp nên đã bị khóa (đến: ${until}). ${stranger.vi}`,
-      en: `One-time codes were entered wrongly several times in a row and are locked (until: ${until}). ${stranger.en}`,
+      vi: `Mã xác thực một lần bị nhập sai nhiều lần liên tiếp nên đã bị khóa ${until.vi(v)}. ${stranger.vi}`,
+      en: `One-time codes were entered wrongly several times in a row and are locked ${until.en(v)}. ${stranger.en}`,
     }),
   },
   frozen: {
     needs: ['name'],
-    email: () => ({
+    email: (v) => ({
       ...account('Quyền ký số đã tạm khóa', 'Signing is frozen'),
-      vi: 'Quyền ký số của bạn đã được tạm khóa. Chứng thư số vẫn còn hiệu lực. Bạn có thể mở lại bằng mã PIN và mã xác thực một lần.',
-      en: 'Signing with your keys is frozen; your certificates stay valid. You can lift it with your PIN and a one-time code.',
+      vi: `Quyền ký số của bạn đã được tạm khóa${at.vi(v)}. Chứng thư số vẫn còn hiệu lực. Bạn có thể mở lại bằng mã PIN và mã xác thực một lần.`,
+      en: `Signing with your keys was frozen${at.en(v)}; your certificates stay valid. You can lift it with your PIN and a one-time code.`,
     }),
   },
   unfrozen: {
     needs: ['name'],
-    email: () => ({
+    email: (v) => ({
       ...account('Quyền ký số đã được mở lại', 'Signing works again'),
-      vi: `Quyền ký số của bạn đã được mở lại. ${stranger.vi}`,
-      en: `Signing with your keys works again. ${stranger.en}`,
+      vi: `Quyền ký số của bạn đã được mở lại${at.vi(v)}. ${stranger.vi}`,
+      en: `The freeze of your signing keys was lifted${at.en(v)}. ${stranger.en}`,
     }),
   },
   totpMoveBegun: {
@@ -144,9 +156,9 @@ export function render({
   values,
 }: Pick<OutboundMessage, 'template' | 'channel' | 'values'>): Rendered {
   const { needs, email, sms } = templates[template];
-  const missing = needs.find((name) => values[name] === undefined || values[name] === '');
-  if (missing) throw new KysoError('requestInvalid', `the message ${template} lacks ${missing}`);
   const clean = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, oneLine(value)]));
+  const missing = needs.find((name) => !Object.hasOwn(clean, name) || clean[name] === '');
+  if (missing) throw new KysoError('requestInvalid', `the message ${template} lacks ${missing}`);
   if (channel === 'sms') {
     if (!sms) throw new KysoError('requestInvalid', `the message ${template} has no SMS`);
     return { subject: '', text: sms(clean) };

@@ -1,3 +1,4 @@
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { systemClock } from '../base/clock.ts';
 import { pathsOf, waysOut } from '../config.ts';
 import { notifyContract } from '../ipc/notify-contract.ts';
@@ -14,6 +15,8 @@ import { openDomain } from './stores.ts';
 /** The only way out to mail servers and SMS gateways. Only signer can post; api has no link here. */
 export async function startNotifyProcess(boot: Boot) {
   const { config, secrets } = boot;
+  // What this machine trusts counts too: mail servers of institutions often have certificates of a house CA.
+  setDefaultCACertificates([...getCACertificates('default'), ...getCACertificates('system')]);
   const ways = waysOut(config);
   const text = (secret: Uint8Array | undefined) => secret && Buffer.from(secret).toString().trim();
   const carriers = {
@@ -32,7 +35,7 @@ export async function startNotifyProcess(boot: Boot) {
         delivery.wake();
         return {};
       },
-      status: async () => ({ ready: true, ...(await outbox.status()) }),
+      status: async () => ({ ready: true, ...(await delivery.status()) }),
     },
     keys: keysFor('notify', boot),
     onError: (error, method) => log('call failed', { process: 'notify', method, error }),

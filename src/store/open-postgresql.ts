@@ -41,6 +41,7 @@ export function openPostgresql<T>(url: string, tables: T): Store<T> {
         throw storeFailure(error);
       }
     },
+    truncateLog: async () => {},
     close: () => pool.end(),
   };
 }

@@ -104,6 +104,11 @@ export function openSqlite<T>(file: string, tables: unknown): Store<T> {
         // Starts in a later turn, so that requests which arrive together share the commit.
         draining ??= new Promise<void>((start) => setImmediate(start)).then(drain);
       }),
+    async truncateLog() {
+      // Between two drains no transaction is open, since all of this is synchronous.
+      while (draining) await draining;
+      if (!closed) writer.pragma('wal_checkpoint(TRUNCATE)');
+    },
     async close() {
       closed = true;
       await draining;

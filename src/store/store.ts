@@ -18,5 +18,10 @@ export type Store<T> = {
    * @throws KysoError unavailable — the store did not record it (busy, full, read-only, connection lost)
    */
   write<R>(work: (tx: Tx<T>) => Promise<R>): Promise<R>;
+  /**
+   * SQLite: empties the write-ahead log, so that what was deleted or overwritten is in no file any more. PostgreSQL keeps
+   * old rows until its own vacuum: there, what must go has to be sealed.
+   */
+  truncateLog(): Promise<void>;
   close(): Promise<void>;
 };

@@ -1,4 +1,4 @@
-import { and, asc, eq, lt, lte, sql } from '../drizzle.ts';
+import { and, asc, eq, gt, lt, lte, sql } from '../drizzle.ts';
 import type { Message, NotifyTx } from './tables.ts';
 
 export type EndStatus = 'sent' | 'failed' | 'expired';
@@ -15,13 +15,13 @@ export async function insertMessages(
   await tx.db.insert(tx.t.messages).values(rows).onConflictDoNothing();
 }
 
-/** Ids of waiting messages whose time has come, the longest waiting first. */
-export async function dueMessages(tx: NotifyTx, now: number, most: number): Promise<string[]> {
+/** Ids of a channel's messages whose time has come, the longest waiting first. */
+export async function dueMessages(tx: NotifyTx, channel: string, now: number, most: number): Promise<string[]> {
   const { messages: m } = tx.t;
   const rows = await tx.db
     .select({ id: m.id })
     .from(m)
-    .where(and(eq(m.status, 'waiting'), lte(m.nextAt, now)))
+    .where(and(eq(m.status, 'waiting'), eq(m.channel, channel), lte(m.nextAt, now), gt(m.expiresAt, now)))
     .orderBy(asc(m.nextAt))
     .limit(most);
   return rows.map(({ id }) => id);
@@ -41,7 +41,7 @@ export async function claimMessage(
   const [row] = await tx.db
     .update(m)
     .set({ nextAt: leaseUntil, attempts: sql`${m.attempts} + 1` })
-    .where(and(eq(m.id, id), eq(m.status, 'waiting'), lte(m.nextAt, now)))
+    .where(and(eq(m.id, id), eq(m.status, 'waiting'), lte(m.nextAt, now), gt(m.expiresAt, now)))
     .returning();
   return row;
 }
@@ -50,23 +50,26 @@ export async function claimMessage(
 export async function endMessage(
   tx: NotifyTx,
   id: string,
-  end: { status: EndStatus; endedAt: number; receipt?: string; trouble?: string },
+  end: { status: EndStatus; endedAt: number; receipt: string | null; trouble: string | null },
 ): Promise<void> {
   const { messages: m } = tx.t;
-  const { status, endedAt, receipt = null, trouble = null } = end;
   await tx.db
     .update(m)
-    .set({ status, endedAt, receipt, trouble, sealed: null })
+    .set({ ...end, sealed: null })
     .where(and(eq(m.id, id), eq(m.status, 'waiting')));
 }
 
-/** Leaves a message for later. */
-export async function postponeMessage(tx: NotifyTx, id: string, nextAt: number, trouble: string): Promise<void> {
+/** Leaves a message for later, unless somebody else has taken it since this attempt. */
+export async function postponeMessage(
+  tx: NotifyTx,
+  { id, attempts }: Pick<Message, 'id' | 'attempts'>,
+  later: Pick<Message, 'nextAt' | 'trouble'>,
+): Promise<void> {
   const { messages: m } = tx.t;
   await tx.db
     .update(m)
-    .set({ nextAt, trouble })
-    .where(and(eq(m.id, id), eq(m.status, 'waiting')));
+    .set(later)
+    .where(and(eq(m.id, id), eq(m.attempts, attempts), eq(m.status, 'waiting')));
 }
 
 /** Ends all messages that nobody wants any more; returns their ids. */
@@ -80,25 +83,21 @@ export async function expireMessages(tx: NotifyTx, now: number): Promise<string[
   return rows.map(({ id }) => id);
 }
 
-/** How many messages wait; of how many a try has failed, and one reason. */
-export async function waitingMessages(
-  tx: NotifyTx,
-): Promise<{ waiting: number; troubled: number; trouble: string | undefined }> {
+export type Waiting = { channel: string; waiting: number; trouble: string | undefined };
+
+/** How many messages wait on each channel where any do, and why the last try of one of them failed. */
+export async function waitingMessages(tx: NotifyTx): Promise<Waiting[]> {
   const { messages: m } = tx.t;
-  const [row] = await tx.db
-    .select({
-      waiting: sql<number>`count(*)`,
-      troubled: sql<number>`count(${m.trouble})`,
-      trouble: sql<string | null>`max(${m.trouble})`,
-    })
+  const rows = await tx.db
+    .select({ channel: m.channel, waiting: sql<number>`count(*)`, trouble: sql<string | null>`max(${m.trouble})` })
     .from(m)
-    .where(eq(m.status, 'waiting'));
+    .where(eq(m.status, 'waiting'))
+    .groupBy(m.channel);
   // PostgreSQL counts in bigint, which arrives as text.
-  return {
-    waiting: Number(row?.waiting ?? 0),
-    troubled: Number(row?.troubled ?? 0),
-    trouble: row?.trouble ?? undefined,
-  };
+  return rows.map(({ channel, waiting, trouble }) => ({
+    ...{ channel, waiting: Number(waiting) },
+    trouble: trouble ?? undefined,
+  }));
 }
 
 /** Forgets messages that ended before `instant`; until then a message that comes again is known. */
