@@ -19,6 +19,8 @@ async function run(command: string, args: string[]): Promise<number | undefined>
     }
     case 'serve':
       return (await import('./cli/serve.ts')).serve(args, (await import('./processes/supervisor.ts')).supervise);
+    case 'sign':
+      return (await import('./cli/sign.ts')).sign(args);
     case 'client':
       return (await import('./cli/client.ts')).client(args);
     case 'sandbox':

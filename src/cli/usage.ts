@@ -2,6 +2,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
 
   kyso demo [FILE.pdf] [--once] [--port N] [--dir DIR]
       makes a sandbox, signs a PDF through the HTTP API, verifies it, and serves until Ctrl-C
+  kyso sign FILE.pdf -o OUT.pdf [--visible] [--reason TEXT] …
+      signs PDFs through any CSC v1 service; kyso sign --help
   kyso serve [--dir DIR] [--port N]
       starts api, signer and ca, each under a user of its own when started as root
   kyso sandbox init [--dir DIR] [--port N] [--postgresql URL]

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { digests, hashMember, pssParams, resolveScheme, type SignScheme, signAlgos } from '../crypto/algorithms.ts';
@@ -6,6 +7,9 @@ import type { CredentialInfo } from './csc-answers.ts';
 import type { CscClient } from './csc-client.ts';
 import { embedSignature, type PreparedPdf, preparePdf } from './pades.ts';
 import type { SignatureLook } from './signature-field.ts';
+
+/** Milliseconds that nobody minds waiting for the end of a token. */
+const revokePatience = 3_000;
 
 /** The steps of a signature, in their order; the name of the CSC method where there is one. */
 export type SignPdfStep =
@@ -69,8 +73,9 @@ export async function signPdfs(documents: readonly NamedPdf[], options: SignPdfO
   try {
     return await signWithToken(accessToken, documents, options);
   } finally {
-    // A service without the method, or one that is away: the token ends by itself.
-    await options.client.revoke(accessToken).catch(() => {});
+    // A service without the method, or one that is away or slow: the token ends by itself.
+    const revoked = options.client.revoke(accessToken).catch(() => {});
+    await Promise.race([revoked, delay(revokePatience, undefined, { ref: false })]);
   }
 }
 

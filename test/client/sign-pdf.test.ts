@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { cscClient, type SignPdfOptions, signPdf } from '../../src/client/index.ts';
+import { cscClient, type SignPdfOptions, signPdf, signPdfs } from '../../src/client/index.ts';
 import { signAlgosOf } from '../../src/crypto/algorithms.ts';
 import { refused } from '../helpers/refused.ts';
 import { createTestPki, newkeys, signDigest, type TestSigner } from './certificates.ts';
@@ -21,6 +21,7 @@ async function signingService(
   let authorized: unknown;
   const answers: Record<string, (body: CscCall['body']) => unknown> = {
     'auth/login': () => ({ access_token: 'token' }),
+    'auth/revoke': () => ({}),
     'credentials/list': () => ({ credentialIDs: Object.keys(credentials) }),
     'credentials/info': ({ credentialID }) => {
       const { algo, len, chain, info } = credentials[String(credentialID)]!;
@@ -80,12 +81,13 @@ for (const [keyType, credential] of [
       'credentials/info',
       'credentials/authorize',
       'signatures/signHash',
+      'auth/revoke',
     ];
     t.strictSame(
       calls.map(({ method }) => method),
       asked,
     );
-    t.strictSame(steps, [...asked.slice(0, 3), 'prepare', ...asked.slice(3), 'embed']);
+    t.strictSame(steps, [...asked.slice(0, 3), 'prepare', ...asked.slice(3, -1), 'embed']);
     const [authorize, signHash] = [calls[3]!.body, calls[4]!.body];
     t.match(authorize, { credentialID: 'c1', numSignatures: 1, PIN: '12345678', OTP: '123456' });
     t.strictSame(signHash, { credentialID: 'c1', SAD: 'the SAD', hash: authorize.hash, signAlgo: credential.algo[0] });
@@ -97,19 +99,19 @@ t.test('the algorithm is the first of key.algo, and the digest the one that it i
   const pdf = await signPdf(sample, options);
   t.match(pdfsig(pki, pdf)[0], 'Signature is Valid.');
   t.match(pdfsig(pki, pdf)[0], 'SHA-384');
-  t.match(calls.at(-1)?.body, { signAlgo: '1.2.840.113549.1.1.12', hashAlgo: undefined });
+  t.match(calls.at(-2)?.body, { signAlgo: '1.2.840.113549.1.1.12', hashAlgo: undefined });
 });
 
 t.test('rsaEncryption implies no digest, so hashAlgo is sent (CSC v1 §11.9)', async (t) => {
   const { options, calls } = await signingService(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.1'] } });
   t.match(pdfsig(pki, await signPdf(sample, options))[0], 'Signature is Valid.');
-  t.match(calls.at(-1)?.body, { signAlgo: '1.2.840.113549.1.1.1', hashAlgo: '2.16.840.1.101.3.4.2.1' });
+  t.match(calls.at(-2)?.body, { signAlgo: '1.2.840.113549.1.1.1', hashAlgo: '2.16.840.1.101.3.4.2.1' });
 });
 
 t.test('the named credential signs, and one that the account does not have is refused', async (t) => {
   const { options, calls } = await signingService(t, { c1: rsa, c2: ec });
   await signPdf(sample, { ...options, credentialID: 'c2' });
-  t.match(calls.at(-1)?.body, { credentialID: 'c2' });
+  t.match(calls.at(-2)?.body, { credentialID: 'c2' });
   await t.rejects(signPdf(sample, { ...options, credentialID: 'c3' }), refused('credentialUnknown'));
   const nobody = await signingService(t, {});
   await t.rejects(signPdf(sample, nobody.options), refused('credentialUnknown'));
@@ -131,7 +133,7 @@ t.test('a PDF that cannot be signed is refused before the signer is asked for a 
   const { options, calls } = await signingService(t, { c1: rsa });
   const asks = { askPIN: () => t.fail('asked') as never, askOTP: () => t.fail('asked') as never };
   await t.rejects(signPdf(Buffer.from('no PDF'), { ...options, ...asks }), refused('document'));
-  t.equal(calls.at(-1)?.method, 'credentials/info');
+  t.equal(calls.at(-2)?.method, 'credentials/info');
 });
 
 t.test('a credential that is disabled or not opened with PIN and code is refused', async (t) => {
@@ -142,7 +144,7 @@ t.test('a credential that is disabled or not opened with PIN and code is refused
   ] as const) {
     const { options, calls } = await signingService(t, { c1: { ...rsa, info } });
     await t.rejects(signPdf(sample, options), refused(kind));
-    t.equal(calls.at(-1)?.method, 'credentials/info');
+    t.equal(calls.at(-2)?.method, 'credentials/info');
   }
   const { options } = await signingService(t, { c1: { ...rsa, algo: ec.algo } });
   await t.rejects(signPdf(sample, options), refused('signAlgoInvalid'));
@@ -163,4 +165,60 @@ t.test('a refusal ends the run with the CscError, and a signature by another key
     return { body: { signatures: [signDigest(pki, stranger, Buffer.from(hash!, 'base64')).toString('base64')] } };
   });
   await t.rejects(signPdf(sample, forging.options), refused('integrity'));
+});
+
+t.test('RSASSA-PSS alone: parameters are sent, and the CMS says so', async (t) => {
+  const { options, calls } = await signingService(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.10'] } });
+  const pdf = await signPdf(sample, options);
+  const [signature] = signaturesOf(pdf);
+  const verdict = opensslVerifies(pki, signature!.cms, signature!.signed);
+  t.ok(verdict.accepted, verdict.said);
+  t.match(calls.at(-2)?.body, { signAlgo: '1.2.840.113549.1.1.10', signAlgoParams: /^MDSg/ });
+});
+
+t.test('many documents under one authorization, with progress', async (t) => {
+  const { options, calls } = await signingService(t, { c1: ec });
+  const documents = Array.from({ length: 50 }, (_, n) => ({ name: `${n}.pdf`, pdf: sample }));
+  const seen: string[] = [];
+  const signed = await signPdfs(documents, {
+    ...options,
+    onStep: (step, progress) => progress && seen.push(`${step} ${progress.done}/${progress.total}`),
+  });
+  t.equal(signed.length, 50);
+  t.ok(signed.every((pdf) => pdfsig(pki, pdf)[0]?.includes('Signature is Valid.')));
+  t.equal(calls.filter(({ method }) => method === 'credentials/authorize').length, 1);
+  t.equal(calls.filter(({ method }) => method === 'signatures/signHash').length, 1);
+  t.same([seen[0], seen[49], seen.at(-1)], ['prepare 1/50', 'prepare 50/50', 'embed 50/50']);
+});
+
+t.test('one bad document stops all of them before anybody is asked for a PIN, and is named', async (t) => {
+  const { options, calls } = await signingService(t, { c1: ec });
+  const documents = [
+    { name: 'tốt.pdf', pdf: sample },
+    { name: 'hỏng.pdf', pdf: Buffer.from('x') },
+  ];
+  const askPIN = () => t.fail('asked') as never;
+  const run = signPdfs(documents, { ...options, askPIN });
+  await t.rejects(run, { kind: 'document', message: /^hỏng\.pdf: / });
+  t.notOk(calls.some(({ method }) => method === 'credentials/authorize'));
+  const few = { ...ec, info: { multisign: 1 } };
+  const limited = await signingService(t, { c1: few });
+  const two = [documents[0]!, documents[0]!];
+  await t.rejects(signPdfs(two, limited.options), refused('numSignaturesTooHigh'));
+});
+
+t.test('a code that the service sends is sent before it is asked for', async (t) => {
+  const online = { ...ec, info: { OTP: { presence: 'true', type: 'online', ID: 'email' } } };
+  const { options, calls } = await signingService(t, { c1: online }, ({ method }) =>
+    method === 'credentials/sendOTP' ? { status: 204, body: '' } : undefined,
+  );
+  const asked = () => calls.map(({ method }) => method);
+  await signPdf(sample, {
+    ...options,
+    askOTP: ({ type }) => {
+      t.equal(type, 'online');
+      t.equal(asked().at(-1), 'credentials/sendOTP');
+      return '123456';
+    },
+  });
 });
