@@ -47,7 +47,7 @@ t.test('an account in the hand of its holder', async (t) => {
       await t.rejects(world.call('account.status', { subscriber: 'nobody' }), refused('integrity'));
     },
 
-    'freeze: signing is off with its commit, the SADs given before are void and hold no key any more': async (
+    'S10: freeze: signing is off with its commit, the SADs given before are void and hold no key any more': async (
       t,
       stores,
     ) => {
@@ -105,7 +105,7 @@ t.test('an account in the hand of its holder', async (t) => {
       t.equal((await world.notify.sent('frozen')).to, person.email);
     },
 
-    'a freeze whose commit fails leaves everything as it was, with no notice': async (t, stores) => {
+    'S59, S67: a freeze whose commit fails leaves everything as it was, with no notice': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       const [hash] = randomHashes(1);
       const sad = await person.authorize([hash!]);
@@ -173,7 +173,7 @@ t.test('an account in the hand of its holder', async (t) => {
       await t.rejects(unfreeze(world, person), refused('clockUntrusted'));
     },
 
-    'S67: of freezes and signings in parallel, each signing is wholly before or refused': async (t, stores) => {
+    'S10: of a freeze and signings in parallel, each signing is wholly before or refused': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       const hashes = randomHashes(30);
       const sad = await person.authorize(hashes);

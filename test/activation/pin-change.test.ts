@@ -118,7 +118,7 @@ t.test('changing the PIN', async (t) => {
       await person.authorize(randomHashes(1), { pin: 'the faster pin' });
     },
 
-    'a change whose commit fails leaves the old PIN, and no notice': async (t, stores) => {
+    'S59, S67: a change whose commit fails leaves the old PIN, and no notice': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       world.store.failWrite(2, 'rolledBack');
       await t.rejects(change(world, person), refused('unavailable'));
