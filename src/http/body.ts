@@ -1,12 +1,8 @@
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
-import { KysoError } from '../base/errors.ts';
 import { readJson } from '../base/json.ts';
 
 /** The only type that any of our APIs reads, in the spellings that clients use (S23). */
 const jsonType = /^application\/json *(?:; *charset=(?:utf-8|"utf-8"))?$/i;
-
-/** Headers that may stand once. Node keeps the first of several silently; a proxy may have read another (S28). */
-const singletons = ['authorization', 'content-type', 'content-encoding', 'host'];
 
 /**
  * One JSON object of at most a thousand SHA-512 digests. In base64 each has 88 characters, up to 176 where the client
@@ -20,10 +16,7 @@ export function readJsonOnly(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) =>
     readJson(body),
   );
-  app.addHook('onRequest', async ({ headers, raw }) => {
-    const names = raw.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
-    const repeated = singletons.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
-    if (repeated) throw new KysoError('requestInvalid', `the header ${repeated} is there twice`);
+  app.addHook('onRequest', async ({ headers }) => {
     const type = headers['content-type'];
     const encoded = headers['content-encoding'] !== undefined;
     if (encoded || (type !== undefined && !jsonType.test(type))) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();

@@ -22,6 +22,8 @@ export type Limits = {
   perSource: number;
   /** Requests of one connection that are not answered yet. */
   pipelined: number;
+  /** For what is being answered when the server stops. */
+  stop: number;
 };
 
 /**
@@ -39,6 +41,14 @@ export const usualLimits: Limits = {
   connections: 4096,
   perSource: 512,
   pipelined: 8,
+  // The supervisor kills after ten.
+  stop: 8_000,
+};
+
+export type Listener = {
+  server: Server;
+  /** To be called at a stop: what waits for nothing is closed at once, and all the rest after `limits.stop`. */
+  wind(): void;
 };
 
 /** Node's HTTP/1.1 server with these limits, over TLS where a certificate is given. */
@@ -46,14 +56,16 @@ export function listener(
   answer: RequestListener,
   limits: Limits,
   { tls, isProxy }: { tls: Tls | undefined; isProxy: Networks },
-): Server {
+): Listener {
   const options = {
     headersTimeout: limits.headers,
     requestTimeout: limits.request,
     connectionsCheckingInterval: limits.interval,
     keepAliveTimeout: limits.keepAlive,
+    // Ours to refuse: Node does it without a body.
+    requireHostHeader: false,
   };
-  const handler = boundPipelines(answer, limits.pipelined);
+  const { handler, isWaiting } = boundPipelines(answer, limits.pipelined);
   const server = tls
     ? createTlsServer(
         { ...options, ...secureOptions(tls), handshakeTimeout: limits.headers, ALPNProtocols: ['http/1.1'] },
@@ -62,8 +74,34 @@ export function listener(
     : createServer(options, handler);
   server.setTimeout(limits.idleSocket);
   server.maxConnections = limits.connections;
+  // Node would overlook what stands behind the 2,000th; all of them together have 16 kB.
+  server.maxHeadersCount = 0;
   boundSources(server, limits.perSource, isProxy);
-  return server;
+
+  // Under TLS `connection` gives the sockets below; those that carry requests come with `secureConnection`.
+  const below = socketsOf(server, 'connection');
+  const carrying = tls ? socketsOf(server, 'secureConnection') : below;
+  return {
+    server,
+    wind() {
+      // Node's own close leaves alone what has never carried a request or is in the middle of its headers.
+      for (const socket of carrying) if (!isWaiting(socket)) socket.destroy();
+      const end = setTimeout(() => {
+        for (const socket of below) socket.destroy();
+      }, limits.stop);
+      server.once('close', () => clearTimeout(end));
+    },
+  };
+}
+
+/** The open sockets among those that an event of the server brings. */
+function socketsOf(server: Server, event: string): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  server.on(event, (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return open;
 }
 
 /** Cuts off a source that holds more than its share of connections. Behind a proxy all clients are one source. */
@@ -85,17 +123,18 @@ function boundSources(server: Server, most: number, isProxy: Networks): void {
 }
 
 /** Cuts off a connection that asks on and on without waiting for answers. */
-function boundPipelines(answer: RequestListener, most: number): RequestListener {
+function boundPipelines(answer: RequestListener, most: number) {
   const waiting = new WeakMap<Socket, number>();
-  return (request, response) => {
+  const count = (socket: Socket) => waiting.get(socket) ?? 0;
+  const handler: RequestListener = (request, response) => {
     const { socket } = request;
-    const now = (waiting.get(socket) ?? 0) + 1;
-    if (now > most) {
+    if (count(socket) >= most) {
       socket.destroy();
       return;
     }
-    waiting.set(socket, now);
-    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+    waiting.set(socket, count(socket) + 1);
+    response.once('close', () => waiting.set(socket, count(socket) - 1));
     answer(request, response);
   };
+  return { handler, isWaiting: (socket: Socket) => count(socket) > 0 };
 }

@@ -1,10 +1,14 @@
 import type { Socket } from 'node:net';
-import fastify, { type ConnectionError, type FastifyInstance, LogController } from 'fastify';
+import fastify, { type ConnectionError, type FastifyInstance, LogController, type RouteOptions } from 'fastify';
 import { decodeDigest } from '../base/base64.ts';
 import { newId } from '../base/ids.ts';
 import { bodyLimit, readJsonOnly } from './body.ts';
 import type { ApiConfig } from './config.ts';
-import { logAnswers, loggerOptions } from './log.ts';
+import { faultOf } from './fault.ts';
+import { type Limits, listener, usualLimits } from './listener.ts';
+import { logAnswers, logFault, loggerOptions } from './log.ts';
+import { networks } from './networks.ts';
+import { refuseBadWays } from './ways.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -13,32 +17,47 @@ declare module 'fastify' {
   }
 }
 
-/** Milliseconds. A client gets 10 s for its headers and 20 s for a whole request, so that slow ones cost little (S27). */
-const times = { headers: 10_000, request: 20_000, handler: 60_000, idleSocket: 90_000, keepAlive: 30_000 };
+/** Milliseconds for a handler: four times what the largest batch takes on a token that others use, too (S27). */
+const handlerTimeout = 60_000;
 
-/** Sockets at once; far above what two cores can answer, far below what memory can hold. */
-const maxConnections = 4096;
+/**
+ * Answers hold tokens and personal data: nobody keeps them, guesses their type, frames them or reads them from another
+ * origin (S31). There is no CORS header at all. A plugin with pages of its own loosens this for them.
+ */
+const protection = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+};
 
-/** Answers hold tokens and personal data: nobody keeps them, nobody guesses their type (S31). No CORS header at all. */
-const protection = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+/** RFC 6797, a year: whoever was here over TLS comes back over nothing else. */
+const staySecure = { 'Strict-Transport-Security': 'max-age=31536000' };
 
 const jsonAnswer = 'application/json; charset=utf-8';
-const malformedAnswer = '{"error":"invalid_request"}';
+const malformedAnswer = '{"error":"invalid_request","error_description":"The request is malformed."}';
 
 /** An empty Fastify server with everything that holds for all our APIs: limits, headers, logging, the JSON reader. */
-export function createServer({ log, trustedProxies }: ApiConfig): FastifyInstance {
+export function createServer(config: ApiConfig, limits: Limits = usualLimits): FastifyInstance {
+  const { log, tls, trustedProxies } = config;
+  const isProxy = networks(trustedProxies);
+  const headers = { ...protection, ...(tls ? staySecure : {}) };
+  let stopping = false;
+  let wind = () => {};
   const app = fastify({
     logger: loggerOptions(log),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: newId,
     requestIdHeader: false,
     bodyLimit,
-    connectionTimeout: times.idleSocket,
-    requestTimeout: times.request,
-    keepAliveTimeout: times.keepAlive,
-    handlerTimeout: times.handler,
-    http: { headersTimeout: times.headers },
-    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    handlerTimeout,
+    serverFactory: (answer) => {
+      const made = listener(answer, limits, { tls, isProxy });
+      wind = made.wind;
+      return made.server;
+    },
+    trustProxy: trustedProxies.length > 0 ? isProxy : false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     ajv: {
@@ -53,33 +72,57 @@ export function createServer({ log, trustedProxies }: ApiConfig): FastifyInstanc
     },
     // A URL that cannot be decoded reaches no route and no hook.
     frameworkErrors: (_error, { id }, reply) => {
-      const headers = { ...protection, 'X-Request-Id': id, 'Content-Type': jsonAnswer };
-      reply.raw.writeHead(400, headers).end(malformedAnswer);
+      reply.raw.writeHead(400, { ...headers, 'X-Request-Id': id, 'Content-Type': jsonAnswer }).end(malformedAnswer);
     },
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket, headers),
   });
-  app.server.maxConnections = maxConnections;
 
-  app.addHook('onRoute', ({ config, method, url }) => {
-    if (!config?.authentication) throw new Error(`${method} ${url} does not say who may call it`);
+  // Looked at when all routes are there: a plugin may say it for the routes of a package that it brings in.
+  const routes: RouteOptions[] = [];
+  app.addHook('onRoute', (route) => {
+    routes.push(route);
+  });
+  app.addHook('onReady', async () => {
+    const silent = routes.find(({ config }) => !config?.authentication);
+    if (silent) throw new Error(`${silent.method} ${silent.url} does not say who may call it`);
+  });
+  app.addHook('preClose', async () => {
+    stopping = true;
+    wind();
   });
   app.addHook('onRequest', async ({ id }, reply) => {
-    reply.headers({ ...protection, 'X-Request-Id': id });
+    reply.headers({ ...headers, 'X-Request-Id': id });
   });
+  // Else a stop would wait until each connection has been idle for its time.
+  app.addHook('onSend', async (_request, reply) => {
+    if (stopping) reply.header('Connection', 'close');
+  });
+  refuseBadWays(app, config);
   readJsonOnly(app);
   logAnswers(app);
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not_found' }));
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: 'not_found', error_description: 'There is nothing at this address.' }),
+  );
+  // For what stands outside every API.
+  app.setErrorHandler((error, request, reply) => {
+    const { kind, status = 400 } = faultOf(error);
+    if (kind === 'requestInvalid') return reply.code(status).type(jsonAnswer).send(malformedAnswer);
+    logFault(request, error);
+    const away = kind === 'unavailable';
+    const answer = { error: away ? 'temporarily_unavailable' : 'server_error' };
+    return reply.code(away ? 503 : 500).send({ ...answer, error_description: 'Something went wrong on our side.' });
+  });
   return app;
 }
 
 /** Answers what is not HTTP, comes too slowly or has too many headers, and closes the connection. */
-function refuseConnection(error: ConnectionError, socket: Socket): void {
+function refuseConnection(error: ConnectionError, socket: Socket, common: Record<string, string>): void {
   if (error.code !== 'ECONNRESET' && socket.writable) {
     const statuses: Record<string, string> = {
       ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
       HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
     };
-    const headers = { ...protection, 'Content-Type': jsonAnswer, 'Content-Length': malformedAnswer.length };
+    const headers = { ...common, 'Content-Type': jsonAnswer, 'Content-Length': malformedAnswer.length };
     const lines = Object.entries({ ...headers, Connection: 'close' }).map(([name, value]) => `${name}: ${value}`);
     const status = statuses[error.code] ?? '400 Bad Request';
     socket.write(`HTTP/1.1 ${status}\r\n${lines.join('\r\n')}\r\n\r\n${malformedAnswer}`);

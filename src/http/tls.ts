@@ -36,7 +36,8 @@ export function assertUsable(tls: Tls, names: Names, host: string, now: number):
   const refuse = (why: string, cause?: unknown) => new KysoError('configuration', why, { cause });
   const chain = certificatesIn(tls.certificate, names.certificate);
   const [own] = chain;
-  if (!own) throw refuse(`${names.certificate} holds no PEM certificate: it needs the server's own, then those above it`);
+  if (!own)
+    throw refuse(`${names.certificate} holds no PEM certificate: it needs the server's own, then those above it`);
   const stray = chain.findIndex((issuer, index) => index > 0 && !chain[index - 1]?.checkIssued(issuer));
   if (stray > 0) {
     throw refuse(`${names.certificate}: certificate ${stray + 1} did not issue the one before it: put them in order`);
@@ -55,7 +56,10 @@ export function assertUsable(tls: Tls, names: Names, host: string, now: number):
   try {
     createSecureContext(secureOptions(tls));
   } catch (cause) {
-    throw refuse(`${names.certificate} and ${names.key} are too weak for TLS 1.2: use RSA-2048 or EC-P256 at least`, cause);
+    throw refuse(
+      `${names.certificate} and ${names.key} are too weak for TLS 1.2: use RSA-2048 or EC-P256 at least`,
+      cause,
+    );
   }
 }
 

@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { type Config, pathsOf } from '../config.ts';
+import { pathsOf } from '../config.ts';
 import { pinCost } from '../crypto/argon2.ts';
 import { buildApi } from '../http/api.ts';
 import { clientHandlers } from '../http/clients.ts';
@@ -15,13 +14,14 @@ import { apiDomain } from '../store/api/tables.ts';
 import { purgeThrottles } from '../store/api/throttles.ts';
 import { type Boot, keysFor, requireLink } from './boot.ts';
 import { every } from './every.ts';
+import { listening } from './listening.ts';
 import { log } from './log.ts';
 import { openDomain } from './stores.ts';
 
 /** The HTTP side. It loads no PKCS#11 library, knows no token PIN, and reaches signer and ca by their contracts only. */
 export async function startApiProcess(boot: Boot) {
   const { config, tier } = boot;
-  assertSafeAddress(config);
+  const how = listening(boot, systemClock.now());
   const paths = pathsOf(config);
   const { host, port, trustedProxies } = config.http;
   const signer = connectIpc({
@@ -39,7 +39,7 @@ export async function startApiProcess(boot: Boot) {
   const store = await openDomain(config, apiDomain);
   const app = await buildApi({
     config: {
-      publicUrl: publicUrl(config),
+      ...how,
       name: config.name,
       tier,
       trustedProxies,
@@ -77,20 +77,4 @@ export async function startApiProcess(boot: Boot) {
       await store.close();
     },
   };
-}
-
-/** Where clients reach the server: as configured, or its own address. */
-export function publicUrl(config: Config): string {
-  const { host, port, publicUrl: configured } = config.http;
-  return configured ?? `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-}
-
-/** Plain HTTP only where nobody else can listen: on loopback, or behind a proxy that was named (design §8). */
-function assertSafeAddress({ http: { host, trustedProxies } }: Config): void {
-  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-  if (loopback || trustedProxies.length > 0) return;
-  throw new KysoError(
-    'configuration',
-    `plain HTTP on ${host} would carry PINs in the clear: listen on 127.0.0.1, or name the TLS proxy in http.trustedProxies`,
-  );
 }

@@ -1,31 +1,11 @@
-import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { errorCodes, type FastifyInstance } from 'fastify';
+import { errorCodes } from 'fastify';
 import t from 'tap';
 import { faultOf } from '../../src/http/fault.ts';
 import { createServer } from '../../src/http/server.ts';
 import { config, post, startApi } from './helpers.ts';
 
 const malformed = 'The request is missing a required parameter, includes an invalid parameter value';
-
-/** Sends bytes over a socket of its own and reads until the server closes it or `enough` has come. */
-async function raw(app: FastifyInstance, request: string, enough = /\r\n\r\n[\s\S]*\}$/): Promise<string> {
-  const address = app.server.address();
-  if (typeof address !== 'object' || !address) throw new Error('not listening');
-  const socket = connect(address.port, '127.0.0.1');
-  let answer = '';
-  await new Promise<void>((resolve, reject) => {
-    socket.on('data', (chunk) => {
-      answer += chunk;
-      if (enough.test(answer)) resolve();
-    });
-    socket.on('close', () => resolve());
-    socket.on('error', reject);
-    socket.write(request);
-  });
-  socket.destroy();
-  return answer;
-}
 
 t.test('S22: one JSON reader for every route', async (t) => {
   const { app } = await startApi(t);
@@ -83,88 +63,12 @@ t.test('S23: content types by allow-list, before parsing', async (t) => {
   t.equal(untyped.statusCode, 415, 'a body without a type');
 });
 
-t.test('bodies are bounded', async (t) => {
-  const { app, csc } = await startApi(t);
-  const large = await csc('credentials/list', { clientData: 'x'.repeat(250_000) });
-  t.equal(large.statusCode, 413);
-  t.match(large.json(), { error: 'invalid_request', error_description: new RegExp(`^${malformed}`) });
-  t.equal((await post(app, '/subscriber/v1/activation/begin', { x: 'x'.repeat(250_000) })).statusCode, 413);
-});
-
-t.test('S31: headers of every answer', async (t) => {
-  const { app, csc } = await startApi(t);
-  const answers = [
-    await post(app, '/csc/v1/info', {}, { 'x-request-id': 'chosen-by-client', origin: 'https://evil.example' }),
-    await post(app, '/csc/v1/info', '{'),
-    await csc('credentials/list', {}, { authorization: 'Bearer x' }),
-    await post(app, '/csc/v1/unknown', {}),
-    await app.inject({ method: 'OPTIONS', url: '/csc/v1/info', headers: { origin: 'https://evil.example' } }),
-    await app.inject({ method: 'GET', url: '/health/live' }),
-    await app.inject({ method: 'GET', url: '/elsewhere' }),
-    await app.inject({ method: 'GET', url: '/csc/v1/%' }),
-  ];
-  const ids = new Set<unknown>();
-  for (const { headers, statusCode } of answers) {
-    t.match(headers['content-type'], /^application\/json; charset=utf-8$/, String(statusCode));
-    t.equal(headers['cache-control'], 'no-store');
-    t.equal(headers['x-content-type-options'], 'nosniff');
-    t.match(headers['x-request-id'], /^[\w-]{22}$/, 'made by us');
-    ids.add(headers['x-request-id']);
-    for (const name of Object.keys(headers)) t.notMatch(name, /^access-control-|^server$|^x-powered-by$/);
-  }
-  t.equal(ids.size, answers.length);
-});
-
-t.test('S28: ambiguous requests are refused', async (t) => {
-  const { app, token } = await startApi(t);
-  await app.listen({ port: 0, host: '127.0.0.1' });
-  const head = 'POST /csc/v1/info HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
-  t.match(await raw(app, `${head}Content-Length: 2\r\n\r\n{}`), /^HTTP\/1.1 200 /, 'a plain request is answered');
-  const auth = `Authorization: Bearer ${token}\r\n`;
-  const table: [string, string][] = [
-    ['Authorization twice', `${head}${auth}Authorization: Bearer x\r\nContent-Length: 2\r\n\r\n{}`],
-    ['Content-Type twice', `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`],
-    ['Host twice', `${head}Host: b\r\nContent-Length: 2\r\n\r\n{}`],
-    ['no Host', 'POST /csc/v1/info HTTP/1.1\r\nContent-Length: 0\r\n\r\n'],
-    ['two lengths', `${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`],
-    ['length and chunked', `${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
-    ['a bare line feed', `${head.replaceAll('\r\n', '\n')}Content-Length: 2\n\n{}`],
-    ['not HTTP', 'hello\r\n\r\n'],
-  ];
-  for (const [what, request] of table) {
-    const answer = await raw(app, request, /\r\n\r\n/);
-    t.match(answer, /^HTTP\/1.1 400 /, what);
-  }
-  const huge = await raw(app, `${head}X: ${'x'.repeat(70_000)}\r\n\r\n`, /\}$/);
-  t.match(huge, /^HTTP\/1.1 431 [\s\S]*"error":"invalid_request"/, 'headers are bounded');
-  t.match(huge, /Cache-Control: no-store/);
-});
-
-t.test('S28: X-Forwarded-For counts only from a configured proxy', async (t) => {
-  const seen = async (trustedProxies: string[]) => {
-    const app = createServer({ ...config, trustedProxies });
-    t.teardown(() => app.close());
-    app.get('/ip', { config: { authentication: 'none' } }, async (request) => ({ ip: request.ip }));
-    const headers = { 'x-forwarded-for': '203.0.113.9' };
-    return (await app.inject({ method: 'GET', url: '/ip', headers, remoteAddress: '10.0.0.5' })).json().ip;
-  };
-  t.equal(await seen([]), '10.0.0.5');
-  t.equal(await seen(['192.168.0.0/16']), '10.0.0.5');
-  t.equal(await seen(['10.0.0.0/8']), '203.0.113.9');
-});
-
-t.test('S32: a route that does not say who may call it stops the start', async (t) => {
-  const app = createServer(config);
-  t.teardown(() => app.close());
-  t.throws(() => app.get('/forgotten', async () => ({})), /does not say who may call it/);
-});
-
 t.test('S27: every phase of a request has an end', async (t) => {
   const { app } = await startApi(t);
   const { headersTimeout, requestTimeout, keepAliveTimeout, timeout, maxConnections } = app.server;
   t.same(
     [headersTimeout, requestTimeout, keepAliveTimeout, timeout, maxConnections],
-    [10_000, 20_000, 30_000, 90_000, 4096],
+    [10_000, 20_000, 65_000, 90_000, 4096],
   );
   const bare = createServer(config);
   t.teardown(() => bare.close());

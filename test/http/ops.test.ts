@@ -5,7 +5,7 @@ import { startApi } from './helpers.ts';
 t.test('/health/live and /health/ready', async (t) => {
   const { app, signer, ca } = await startApi(t);
   const get = (url: string) => app.inject({ method: 'GET', url });
-  const signerStatus = { ready: true, token: true, feed: true, feedAge: 300 };
+  const signerStatus = { ready: true, token: true, feed: true, feedAge: 300, notify: 'ok' as const };
   signer.script.status = () => signerStatus;
   ca.script.status = () => ({ ready: true, token: true });
 
@@ -17,6 +17,13 @@ t.test('/health/live and /health/ready', async (t) => {
     signer: signerStatus,
     ca: { ready: true, token: true },
   });
+
+  for (const notify of ['delayed', 'away'] as const) {
+    signer.script.status = () => ({ ...signerStatus, notify });
+    const late = await get('/health/ready');
+    t.equal(late.statusCode, 200, `signing works while messages are ${notify}`);
+    t.match(late.json(), { status: 'ok', signer: { ready: true, notify } }, 'and the operator sees it');
+  }
 
   signer.script.status = () => ({ ...signerStatus, ready: false, feed: false });
   const stale = await get('/health/ready');
@@ -38,6 +45,10 @@ t.test('/health/live and /health/ready', async (t) => {
   const live = await get('/health/live');
   t.equal(live.statusCode, 200, 'alive, whatever the others are');
   t.same(live.json(), { status: 'ok' });
+
+  const odd = await app.inject({ method: 'GET', url: '/health/ready', headers: { 'content-type': 'text/plain' } });
+  t.equal(odd.statusCode, 415);
+  t.match(odd.json(), { error: 'invalid_request', error_description: String });
 
   const production = await startApi(t, { config: { tier: 'production' } });
   production.signer.script.status = () => signerStatus;

@@ -12,16 +12,21 @@ type OpsParts = { config: ApiConfig; signer: Peer<SignerContract>; ca: Peer<CaCo
 const patience = 2_000;
 
 /**
- * For supervisors and load balancers. `/live`: this process answers. `/ready`: signer and ca are ready too, else 503.
- * Nothing secret stands in either, and neither asks for a token.
+ * For supervisors and load balancers. `/live`: this process answers. `/ready`: signer and ca are ready too, else 503;
+ * what signer says of its messages (`notify`) is only shown, since signing goes on while mail is away. Nothing secret
+ * stands in either, and neither asks for a token.
  */
 export function opsApi({ config, signer, ca }: OpsParts): FastifyPluginAsync {
   return async (app) => {
     const route = { config: { authentication: 'none' } } as const;
     app.setErrorHandler((error, request, reply) => {
       const { kind, status } = faultOf(error);
-      if (kind !== 'requestInvalid') logFault(request, error);
-      return reply.code(kind === 'requestInvalid' ? (status ?? 400) : 503).send({ status: 'unavailable' });
+      if (kind === 'requestInvalid')
+        return reply
+          .code(status ?? 400)
+          .send({ error: 'invalid_request', error_description: 'These addresses take a plain GET.' });
+      logFault(request, error);
+      return reply.code(503).send({ status: 'unavailable' });
     });
     app.get('/live', route, async () => ({ status: 'ok' }));
     app.get('/ready', route, async (_request, reply) => {
