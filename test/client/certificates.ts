@@ -65,10 +65,12 @@ export function createTestPki(t: { teardown(handler: () => void): void }): TestP
   };
 }
 
-/** The signature that `openssl pkeyutl` makes over a digest, as a token would: PKCS#1 v1.5, or ECDSA as DER. */
-export function signDigest(pki: TestPki, { key }: TestSigner, digest: Uint8Array): Buffer {
+/** The signature that `openssl pkeyutl` makes over a digest, as a token would: PKCS#1 v1.5 or PSS, or ECDSA as DER. */
+export function signDigest(pki: TestPki, { key }: TestSigner, digest: Uint8Array, pss = false): Buffer {
   const keyFile = join(pki.directory, 'token.key');
   writeFileSync(keyFile, key.export({ format: 'pem', type: 'pkcs8' }));
   const hash = `digest:sha${digest.length * 8}`;
-  return execFileSync('openssl', ['pkeyutl', '-sign', '-inkey', keyFile, '-pkeyopt', hash], { input: digest });
+  const padding = pss ? ['-pkeyopt', 'rsa_padding_mode:pss', '-pkeyopt', 'rsa_pss_saltlen:digest'] : [];
+  const args = ['pkeyutl', '-sign', '-inkey', keyFile, '-pkeyopt', hash, ...padding];
+  return execFileSync('openssl', args, { input: digest });
 }

@@ -40,10 +40,11 @@ async function signingService(
       authorized = hash;
       return { SAD: 'the SAD', expiresIn: 300 };
     },
-    'signatures/signHash': ({ credentialID, hash }) => {
+    'signatures/signHash': ({ credentialID, hash, signAlgoParams }) => {
       if (JSON.stringify(hash) !== JSON.stringify(authorized)) return { signatures: [] };
       const credential = credentials[String(credentialID)]!;
-      const sign = (text: string) => signDigest(pki, credential, Buffer.from(text, 'base64')).toString('base64');
+      const sign = (text: string) =>
+        signDigest(pki, credential, Buffer.from(text, 'base64'), signAlgoParams !== undefined).toString('base64');
       return { signatures: (hash as string[]).map(sign) };
     },
   };
@@ -156,7 +157,7 @@ t.test('a refusal ends the run with the CscError, and a signature by another key
     method === 'credentials/authorize' ? pinInvalid : undefined,
   );
   await t.rejects(signPdf(sample, refusing.options), { name: 'CscError', status: 400, error: 'invalid_pin' });
-  t.equal(refusing.calls.at(-1)?.method, 'credentials/authorize');
+  t.equal(refusing.calls.at(-2)?.method, 'credentials/authorize');
 
   const forging = await signingService(t, { c1: rsa }, ({ method, body }) => {
     if (method !== 'signatures/signHash') return undefined;
