@@ -49,8 +49,12 @@ export async function client(args: string[]): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  const changes = changesOf(step, values as Record<string, string | undefined>);
-  if (!changes || (step !== 'list' && !clientID)) throw new KysoError('configuration', `usage:\n${usage}`);
+  const switched = switchesFrom(values as Record<string, string | undefined>);
+  const changes = changesOf(step, switched);
+  const superfluous = step !== 'set' && Object.keys(switched).length > 0;
+  if (!changes || superfluous || positionals.length !== (step === 'list' ? 1 : 2)) {
+    throw new KysoError('configuration', `usage:\n${usage}`);
+  }
 
   const api = await operatorPeer(readConfig(values.dir ?? defaultDirectory), 'api');
   try {
@@ -65,7 +69,7 @@ export async function client(args: string[]): Promise<number> {
   }
 }
 
-function changesOf(step: string, values: Record<string, string | undefined>) {
+function changesOf(step: string, switched: Partial<ClientSwitches>) {
   switch (step) {
     case 'list':
       return {};
@@ -74,7 +78,7 @@ function changesOf(step: string, values: Record<string, string | undefined>) {
     case 'resume':
       return { suspended: false };
     case 'set':
-      return { switches: switchesFrom(values) };
+      return { switches: switched };
     default:
       return undefined;
   }

@@ -4,16 +4,11 @@ import type { Handlers } from '../ipc/contract.ts';
 import { changeClient, findClient, listClients } from '../store/api/clients.ts';
 import type { ApiStore, Client } from '../store/api/tables.ts';
 
-const allOff: ClientSwitches = {
-  numSignaturesAsText: false,
-  openSlots: false,
-  sendOtpBody: false,
-  pssDefaults: false,
-};
-
-/** The switches of a client; those that its row does not name are off. */
+/** The switches of a client; those that its row does not name are off, and names of another version mean nothing. */
 export function switchesOf({ switches }: Pick<Client, 'switches'>): ClientSwitches {
-  return { ...allOff, ...JSON.parse(switches) };
+  const stored: Partial<ClientSwitches> = JSON.parse(switches);
+  const { numSignaturesAsText = false, openSlots = false, sendOtpBody = false, pssDefaults = false } = stored;
+  return { numSignaturesAsText, openSlots, sendOtpBody, pssDefaults };
 }
 
 const recordOf = (client: Client): ClientRecord => ({

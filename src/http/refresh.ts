@@ -52,7 +52,9 @@ export function refreshTokens({ store, clock }: { store: ApiStore; clock: Clock 
         }
         const live = await liveGrant(tx, row.grant, now);
         const grant = live && (await prolong(tx, live.grant, again ? grantLifetime.remembered : grantLifetime.once));
-        return grant && { grant, ...(again && { next: await give(tx, grant) }) };
+        // Takes back the use: a client that is only suspended finds its token again.
+        if (!grant) throw new KysoError('refreshInvalid');
+        return { grant, ...(again && { next: await give(tx, grant) }) };
       });
       if (!used) throw new KysoError('refreshInvalid');
       return used;
