@@ -40,7 +40,10 @@ export async function buildApi({ config, signer, ca, store, clock }: ApiParts): 
 
   const app = createServer(config);
   await app.register(cscApi({ config, signer, store, clock, logins, refresh, tokenKey }), { prefix: '/csc/v1' });
-  await app.register(subscriberApi({ signer, logins }), { prefix: '/subscriber/v1' });
+  const { publicUrl } = config;
+  await app.register(subscriberApi({ signer, store, clock, logins, tokenKey, publicUrl }), {
+    prefix: '/subscriber/v1',
+  });
   await app.register(opsApi({ config, signer, ca }), { prefix: '/health' });
   await app.register(docsPages(config.publicUrl));
   await app.register(logoRoute);

@@ -13,7 +13,7 @@ import { refuseBadWays } from './ways.ts';
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call a route. Every route says so, or the server does not start (S32). */
-    authentication?: 'none' | 'basic' | 'bearer' | 'activation';
+    authentication?: 'none' | 'basic' | 'bearer' | 'activation' | 'password';
   }
 }
 
