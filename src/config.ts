@@ -145,9 +145,12 @@ export function waysOut(config: Config): ConfigFile['notify'] {
   };
 }
 
-/** Where a sandbox's catcher listens: SMTP, and HTTP for the SMS gateway's part and for whoever reads the messages. */
+/**
+ * Where a sandbox's catcher listens: SMTP, and HTTP for the SMS gateway's part and for whoever reads the messages. Not a
+ * round number away: browsers and Node's fetch refuse some ports (6000, 10080), and API ports like 5000 must not lead there.
+ */
 export function catcherPorts({ http }: Pick<Config, 'http'>): { smtp: number; http: number } {
-  const away = http.port + 2000 <= 65_535 ? 1000 : -1000;
+  const away = http.port + 2006 <= 65_535 ? 1003 : -1003;
   return { http: http.port + away, smtp: http.port + 2 * away };
 }
 

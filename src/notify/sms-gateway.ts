@@ -61,8 +61,8 @@ async function post(
       signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
     });
   } catch (cause) {
-    const { code } = ((cause as Error).cause ?? {}) as { code?: unknown };
-    throw new DeliveryFailure(['SMS gateway unreachable', code].filter(Boolean).join(' '), false, { cause });
+    const { code, message = 'in time' } = ((cause as Error).cause ?? {}) as { code?: string; message?: string };
+    throw new DeliveryFailure(`SMS gateway unreachable: ${code ?? message}`, false, { cause });
   }
 }
 

@@ -19,7 +19,7 @@ const patience = { dnsTimeout: 10_000, connectionTimeout: 10_000, greetingTimeou
  * @throws KysoError configuration — in the clear to another machine, a user without a password, or a `from` without a domain
  */
 export function smtpCarrier(config: SmtpConfig, password: string | undefined): Carrier {
-  const { host, port, security, user, from } = config;
+  const { host, port, security, user } = config;
   if (security === 'none' && !isLoopback(host)) {
     throw new KysoError(
       'configuration',
@@ -28,9 +28,7 @@ export function smtpCarrier(config: SmtpConfig, password: string | undefined): C
   }
   if (user !== undefined && password === undefined)
     throw new KysoError('configuration', 'notify.smtp has a user: put the password into secrets/smtp-password');
-  const domain = /^(?:[^<>\r\n]*<)?[^\s<>@]+@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1];
-  if (domain === undefined)
-    throw new KysoError('configuration', 'notify.smtp.from is no address: write name@domain or Name <name@domain>');
+  const from = readSender(config.from);
   const transport = createTransport({
     ...{ host, port, ...patience },
     ...{ secure: security === 'tls', requireTLS: security === 'starttls', ignoreTLS: security === 'none' },
@@ -45,7 +43,7 @@ export function smtpCarrier(config: SmtpConfig, password: string | undefined): C
         await transport.sendMail({
           ...{ from, to: { name: '', address: to }, subject, text, signal },
           // The same at each try: a receiver that got it twice can tell.
-          messageId: `<${id}@${domain}>`,
+          messageId: `<${id}@${from.address.replace(/^.*@/, '')}>`,
           headers: { 'Auto-Submitted': 'auto-generated' },
         });
         return {};
@@ -55,6 +53,15 @@ export function smtpCarrier(config: SmtpConfig, password: string | undefined): C
     },
     close: () => transport.close(),
   };
+}
+
+/** `name@domain` or `Name <name@domain>`, taken apart here so that a comma in a name is no second sender. */
+function readSender(text: string): { name: string; address: string } {
+  const [, name = '', bracketed, bare] = /^(?:([^<>\r\n]*)<([^<>]+)>|(.*))$/.exec(text) ?? [];
+  const address = bracketed ?? bare ?? '';
+  if (!/^[^\s<>@,;:"]+@[A-Za-z0-9.-]+$/.test(address))
+    throw new KysoError('configuration', 'notify.smtp.from is no address: write name@domain or Name <name@domain>');
+  return { name: name.replaceAll('"', '').trim(), address };
 }
 
 /** What nodemailer says of a failure: its own code, the system's under it, and the server's answer to which command. */

@@ -8,7 +8,8 @@ import type { NotifyStore } from '../../src/store/notify/tables.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 
 export const day = 24 * 3_600_000;
-export const outboxKey = randomBytes(24);
+/** Text, as the key of an installation. */
+export const outboxKey = Buffer.from(randomBytes(24).toString('base64url'));
 
 /** An outbox on `store`, with a clock that stands. */
 export function outboxOn(store: NotifyStore, clock: FakeClock = fakeClock(), secret: Uint8Array = outboxKey) {
