@@ -28,21 +28,28 @@ const policies = {
 
 /** Where tries come from: an IPv4 address, or the /64 network of an IPv6 one, whose owner has all of it. */
 export function sourceOf(ip: string): string {
-  const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(ip)?.[1];
-  if (mapped) return mapped;
-  return isIPv6(ip) ? `${networkOf(ip)}/64` : ip;
+  if (!isIPv6(ip)) return ip;
+  const groups = groupsOf(ip);
+  const mapped = groups.slice(0, 6).every((group, index) => group === (index === 5 ? 0xffff : 0));
+  if (mapped)
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >> 8, group & 0xff])
+      .join('.');
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}/64`;
 }
 
-function networkOf(ip: string): string {
-  const [head = '', tail] = ip.toLowerCase().split('%')[0]!.split('::');
-  const groups = (text: string | undefined) => (text ? text.split(':') : []);
-  const [first, last] = [groups(head), groups(tail)];
-  const zeros = tail === undefined ? 0 : 8 - first.length - last.length;
-  const all = [...first, ...Array<string>(Math.max(zeros, 0)).fill('0'), ...last];
-  return all
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':');
+/** The eight groups of an IPv6 address in any spelling; a URL's host has one only, with at most one `::`. */
+function groupsOf(ip: string): number[] {
+  const { hostname } = new URL(`http://[${ip.split('%')[0]}]`);
+  const [first = [], last = []] = hostname
+    .slice(1, -1)
+    .split('::')
+    .map((part) => (part ? part.split(':').map((group) => Number.parseInt(group, 16)) : []));
+  return [...first, ...Array<number>(8 - first.length - last.length).fill(0), ...last];
 }
 
 /** Names of counts are hashes: nobody reads from the store who was tried from where. */

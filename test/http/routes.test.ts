@@ -65,7 +65,8 @@ t.test('S32: without a token every route but the public ones refuses', async (t)
 t.test('S32: a route that does not say who may call it stops the start', async (t) => {
   const app = createServer(config);
   t.teardown(() => app.close());
-  t.throws(() => app.get('/forgotten', async () => ({})), /does not say who may call it/);
+  app.get('/forgotten', async () => ({}));
+  await t.rejects(async () => app.ready(), /does not say who may call it/);
 });
 
 const always = {
@@ -114,6 +115,13 @@ t.test('S31: headers of each kind of answer', async (t) => {
     t.notOk('strict-transport-security' in headers, `${kind}: no promise of TLS without TLS`);
   }
   t.equal(ids.size, Object.keys(answers).length, 'each id once');
+
+  const docs = await app.inject({ method: 'GET', url: '/docs', headers: evil });
+  t.match(docs.headers, {
+    ...{ ...always, 'content-type': 'text/html; charset=utf-8' },
+    'content-security-policy': /default-src 'self';.*frame-ancestors 'none'/,
+  });
+  t.notMatch(docs.headers['content-security-policy'], /script-src[^;]*unsafe|https?:|\*/, 'no scripts but our own');
 
   const logo = await app.inject({ method: 'GET', url: '/logo.png' });
   t.match(logo.headers, {

@@ -7,19 +7,21 @@ const announced = 'fastify.initialization';
 
 /** What `start` gives, with all routes that were registered meanwhile, in their order. */
 export async function withRoutes<T>(start: () => Promise<T>): Promise<{ made: T; routes: Route[] }> {
-  const routes: Route[] = [];
+  const seen: RouteOptions[] = [];
   const listen = (message: unknown) => {
     const { fastify } = message as { fastify: FastifyInstance };
-    fastify.addHook('onRoute', ({ method, url, config, schema }: RouteOptions) => {
-      for (const one of [method].flat()) {
-        routes.push({ method: one, url, authentication: config?.authentication ?? 'undeclared', body: schema?.body });
-      }
+    fastify.addHook('onRoute', (route: RouteOptions) => {
+      seen.push(route);
     });
   };
   subscribe(announced, listen);
-  try {
-    return { made: await start(), routes };
-  } finally {
-    unsubscribe(announced, listen);
-  }
+  const made = await start().finally(() => unsubscribe(announced, listen));
+  // Only now: a plugin may have said later who may call the routes of a package that it brought in.
+  const routes = seen.flatMap(({ method, url, config, schema }) =>
+    [method].flat().map((one) => ({
+      ...{ method: one, url, body: schema?.body },
+      authentication: config?.authentication ?? 'undeclared',
+    })),
+  );
+  return { made, routes };
 }
