@@ -1,19 +1,24 @@
 /**
- * Makes the client kit a package of JavaScript and type declarations in dist/client: npm run pack:client. Node refuses
- * to run TypeScript below node_modules, so integrators get what the compiler emits. Then: npm pack ./dist/client.
+ * Makes the client kit a package of JavaScript and type declarations, in dist/client or the directory that is named:
+ * npm run pack:client. Node refuses to run TypeScript below node_modules, so integrators get what the compiler emits.
+ * Then: npm pack ./dist/client.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const out = join(root, 'dist', 'client');
+const out = resolve(process.argv[2] ?? join(root, 'dist', 'client'));
 
 rmSync(out, { recursive: true, force: true });
-execFileSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', join('scripts', 'tsconfig.client.json')], {
-  cwd: root,
-  stdio: 'inherit',
-});
+execFileSync(
+  join(root, 'node_modules', '.bin', 'tsc'),
+  ['-p', join('scripts', 'tsconfig.client.json'), '--outDir', out],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
+);
 const { version, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   version: string;
   dependencies: Record<string, string>;
@@ -29,7 +34,7 @@ const description = {
   dependencies: Object.fromEntries(Object.entries(dependencies).filter(([name]) => used.has(name))),
 };
 writeFileSync(join(out, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
-process.stdout.write(`dist/client: kyso-client ${version}, ${used.size} dependencies\n`);
+process.stdout.write(`${out}: kyso-client ${version}, ${used.size} dependencies\n`);
 
 /** The packages that the emitted files name: imports, and the font that is found by its path. */
 function packagesIn(directory: string): Set<string> {

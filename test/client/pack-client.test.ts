@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { shortDirectory } from '../helpers/temp.ts';
@@ -26,10 +26,9 @@ async function run(cwd: string, ...command: string[]): Promise<void> {
 
 /** An integrator's project with the packed kit installed: its files as npm would pack them, and its dependencies alone. */
 async function installKit(directory: string): Promise<void> {
-  await run(root, process.execPath, join(root, 'scripts', 'pack-client.ts'));
-  const kit = join(root, 'dist', 'client');
+  const kit = join(directory, 'node_modules', 'kyso-client');
+  await run(root, process.execPath, join(root, 'scripts', 'pack-client.ts'), kit);
   const { dependencies } = JSON.parse(readFileSync(join(kit, 'package.json'), 'utf8'));
-  cpSync(kit, join(directory, 'node_modules', 'kyso-client'), { recursive: true });
   for (const name of Object.keys(dependencies)) {
     const place = join(directory, 'node_modules', name);
     mkdirSync(join(place, '..'), { recursive: true });
