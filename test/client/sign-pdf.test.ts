@@ -1,63 +1,28 @@
 import t, { type Test } from 'tap';
-import { cscClient, type SignPdfOptions, signPdf, signPdfs } from '../../src/client/index.ts';
+import { type SignPdfOptions, signPdf, signPdfs } from '../../src/client/index.ts';
 import { signAlgosOf } from '../../src/crypto/algorithms.ts';
 import { refused } from '../helpers/refused.ts';
-import { createTestPki, newkeys, signDigest, type TestSigner } from './certificates.ts';
-import { type CscAnswer, type CscCall, cscService } from './csc-service.ts';
+import { createTestPki, newkeys, signDigest } from './certificates.ts';
+import type { CscAnswer, CscCall } from './csc-service.ts';
 import { sample } from './documents.ts';
 import { opensslVerifies, pdfsig, signaturesOf } from './judges.ts';
+import { type Credential, signingService } from './signing-service.ts';
 
 const pki = createTestPki(t);
 const rsa = { ...pki.signer(newkeys['RSA-2048']), algo: signAlgosOf('RSA-2048'), len: 2048 };
 const ec = { ...pki.signer(newkeys['EC-P256']), algo: signAlgosOf('EC-P256'), len: 256 };
-type Credential = TestSigner & { algo: string[]; len: number; info?: object };
-
-/** A service with these credentials that signs whatever was authorized; `override` answers in its stead. */
-async function signingService(
-  t: Test,
-  credentials: Record<string, Credential>,
-  override?: (call: CscCall) => CscAnswer,
-) {
-  let authorized: unknown;
-  const answers: Record<string, (body: CscCall['body']) => unknown> = {
-    'auth/login': () => ({ access_token: 'token' }),
-    'auth/revoke': () => ({}),
-    'credentials/list': () => ({ credentialIDs: Object.keys(credentials) }),
-    'credentials/info': ({ credentialID }) => {
-      const { algo, len, chain, info } = credentials[String(credentialID)]!;
-      return {
-        key: { status: 'enabled', algo, len },
-        cert: { status: 'valid', certificates: chain.map((der) => der.toString('base64')) },
-        authMode: 'explicit',
-        SCAL: '2',
-        PIN: { presence: 'true', label: 'PIN' },
-        OTP: { presence: 'true', type: 'offline', ID: 'totp' },
-        multisign: 1000,
-        ...info,
-      };
-    },
-    'credentials/authorize': ({ hash }) => {
-      authorized = hash;
-      return { SAD: 'the SAD', expiresIn: 300 };
-    },
-    'signatures/signHash': ({ credentialID, hash, signAlgoParams }) => {
-      if (JSON.stringify(hash) !== JSON.stringify(authorized)) return { signatures: [] };
-      const credential = credentials[String(credentialID)]!;
-      const sign = (text: string) =>
-        signDigest(pki, credential, Buffer.from(text, 'base64'), signAlgoParams !== undefined).toString('base64');
-      return { signatures: (hash as string[]).map(sign) };
-    },
-  };
-  const service = await cscService(t, (call) => override?.(call) ?? { body: answers[call.method]?.(call.body) });
+/** Such a service, and the options for signing with it as Ms Lan. */
+async function asLan(t: Test, credentials: Record<string, Credential>, override?: (call: CscCall) => CscAnswer) {
+  const { client, calls } = await signingService(t, pki, credentials, override);
   const options: SignPdfOptions = {
-    client: cscClient(service),
+    client,
     userID: 'cô.lan',
     password: 'mật khẩu',
     askPIN: () => '12345678',
     askOTP: async () => '123456',
     clock: { now: () => Date.UTC(2026, 10, 24), monotonic: () => 0 },
   };
-  return { options, calls: service.calls };
+  return { options, calls };
 }
 
 for (const [keyType, credential] of [
@@ -65,7 +30,7 @@ for (const [keyType, credential] of [
   ['EC-P256', ec],
 ] as const) {
   t.test(`${keyType}: a PDF goes through the CSC API and comes back valid for pdfsig and openssl`, async (t) => {
-    const { options, calls } = await signingService(t, { c1: credential });
+    const { options, calls } = await asLan(t, { c1: credential });
     const steps: string[] = [];
     const pdf = await signPdf(sample, { ...options, reason: 'Tôi duyệt', onStep: (step) => steps.push(step) });
 
@@ -96,7 +61,7 @@ for (const [keyType, credential] of [
 }
 
 t.test('the algorithm is the first of key.algo, and the digest the one that it implies', async (t) => {
-  const { options, calls } = await signingService(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.12'] } });
+  const { options, calls } = await asLan(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.12'] } });
   const pdf = await signPdf(sample, options);
   t.match(pdfsig(pki, pdf)[0], 'Signature is Valid.');
   t.match(pdfsig(pki, pdf)[0], 'SHA-384');
@@ -104,22 +69,22 @@ t.test('the algorithm is the first of key.algo, and the digest the one that it i
 });
 
 t.test('rsaEncryption implies no digest, so hashAlgo is sent (CSC v1 §11.9)', async (t) => {
-  const { options, calls } = await signingService(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.1'] } });
+  const { options, calls } = await asLan(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.1'] } });
   t.match(pdfsig(pki, await signPdf(sample, options))[0], 'Signature is Valid.');
   t.match(calls.at(-2)?.body, { signAlgo: '1.2.840.113549.1.1.1', hashAlgo: '2.16.840.1.101.3.4.2.1' });
 });
 
 t.test('the named credential signs, and one that the account does not have is refused', async (t) => {
-  const { options, calls } = await signingService(t, { c1: rsa, c2: ec });
+  const { options, calls } = await asLan(t, { c1: rsa, c2: ec });
   await signPdf(sample, { ...options, credentialID: 'c2' });
   t.match(calls.at(-2)?.body, { credentialID: 'c2' });
   await t.rejects(signPdf(sample, { ...options, credentialID: 'c3' }), refused('credentialUnknown'));
-  const nobody = await signingService(t, {});
+  const nobody = await asLan(t, {});
   await t.rejects(signPdf(sample, nobody.options), refused('credentialUnknown'));
 });
 
 t.test('only the factors that the credential wants are asked for, with what it says about them', async (t) => {
-  const { options, calls } = await signingService(t, { c1: { ...rsa, info: { OTP: { presence: 'false' } } } });
+  const { options, calls } = await asLan(t, { c1: { ...rsa, info: { OTP: { presence: 'false' } } } });
   const asked: unknown[] = [];
   const askPIN: SignPdfOptions['askPIN'] = (about) => {
     asked.push(about);
@@ -131,7 +96,7 @@ t.test('only the factors that the credential wants are asked for, with what it s
 });
 
 t.test('a PDF that cannot be signed is refused before the signer is asked for a factor', async (t) => {
-  const { options, calls } = await signingService(t, { c1: rsa });
+  const { options, calls } = await asLan(t, { c1: rsa });
   const asks = { askPIN: () => t.fail('asked') as never, askOTP: () => t.fail('asked') as never };
   await t.rejects(signPdf(Buffer.from('no PDF'), { ...options, ...asks }), refused('document'));
   t.equal(calls.at(-2)?.method, 'credentials/info');
@@ -143,23 +108,23 @@ t.test('a credential that is disabled or not opened with PIN and code is refused
     [disabled, 'credentialDisabled'],
     [{ authMode: 'oauth2code' }, 'credentialUnknown'],
   ] as const) {
-    const { options, calls } = await signingService(t, { c1: { ...rsa, info } });
+    const { options, calls } = await asLan(t, { c1: { ...rsa, info } });
     await t.rejects(signPdf(sample, options), refused(kind));
     t.equal(calls.at(-2)?.method, 'credentials/info');
   }
-  const { options } = await signingService(t, { c1: { ...rsa, algo: ec.algo } });
+  const { options } = await asLan(t, { c1: { ...rsa, algo: ec.algo } });
   await t.rejects(signPdf(sample, options), refused('signAlgoInvalid'));
 });
 
 t.test('a refusal ends the run with the CscError, and a signature by another key is not embedded', async (t) => {
   const pinInvalid = { status: 400, body: { error: 'invalid_pin', error_description: 'The PIN is invalid' } };
-  const refusing = await signingService(t, { c1: rsa }, ({ method }) =>
+  const refusing = await asLan(t, { c1: rsa }, ({ method }) =>
     method === 'credentials/authorize' ? pinInvalid : undefined,
   );
   await t.rejects(signPdf(sample, refusing.options), { name: 'CscError', status: 400, error: 'invalid_pin' });
   t.equal(refusing.calls.at(-2)?.method, 'credentials/authorize');
 
-  const forging = await signingService(t, { c1: rsa }, ({ method, body }) => {
+  const forging = await asLan(t, { c1: rsa }, ({ method, body }) => {
     if (method !== 'signatures/signHash') return undefined;
     const [hash] = body.hash as string[];
     const stranger = pki.signer(newkeys['RSA-2048']);
@@ -169,7 +134,7 @@ t.test('a refusal ends the run with the CscError, and a signature by another key
 });
 
 t.test('RSASSA-PSS alone: parameters are sent, and the CMS says so', async (t) => {
-  const { options, calls } = await signingService(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.10'] } });
+  const { options, calls } = await asLan(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.10'] } });
   const pdf = await signPdf(sample, options);
   const [signature] = signaturesOf(pdf);
   const verdict = opensslVerifies(pki, signature!.cms, signature!.signed);
@@ -178,7 +143,7 @@ t.test('RSASSA-PSS alone: parameters are sent, and the CMS says so', async (t) =
 });
 
 t.test('many documents under one authorization, with progress', async (t) => {
-  const { options, calls } = await signingService(t, { c1: ec });
+  const { options, calls } = await asLan(t, { c1: ec });
   const documents = Array.from({ length: 50 }, (_, n) => ({ name: `${n}.pdf`, pdf: sample }));
   const seen: string[] = [];
   const signed = await signPdfs(documents, {
@@ -193,7 +158,7 @@ t.test('many documents under one authorization, with progress', async (t) => {
 });
 
 t.test('one bad document stops all of them before anybody is asked for a PIN, and is named', async (t) => {
-  const { options, calls } = await signingService(t, { c1: ec });
+  const { options, calls } = await asLan(t, { c1: ec });
   const documents = [
     { name: 'tốt.pdf', pdf: sample },
     { name: 'hỏng.pdf', pdf: Buffer.from('x') },
@@ -203,16 +168,14 @@ t.test('one bad document stops all of them before anybody is asked for a PIN, an
   await t.rejects(run, { kind: 'document', message: /^hỏng\.pdf: / });
   t.notOk(calls.some(({ method }) => method === 'credentials/authorize'));
   const few = { ...ec, info: { multisign: 1 } };
-  const limited = await signingService(t, { c1: few });
+  const limited = await asLan(t, { c1: few });
   const two = [documents[0]!, documents[0]!];
   await t.rejects(signPdfs(two, limited.options), refused('numSignaturesTooHigh'));
 });
 
 t.test('a code that the service sends is sent before it is asked for', async (t) => {
   const online = { ...ec, info: { OTP: { presence: 'true', type: 'online', ID: 'email' } } };
-  const { options, calls } = await signingService(t, { c1: online }, ({ method }) =>
-    method === 'credentials/sendOTP' ? { status: 204, body: '' } : undefined,
-  );
+  const { options, calls } = await asLan(t, { c1: online });
   const asked = () => calls.map(({ method }) => method);
   await signPdf(sample, {
     ...options,
