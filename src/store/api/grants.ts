@@ -25,9 +25,15 @@ export async function liveGrant(
     .select()
     .from(grants)
     .innerJoin(clients, eq(clients.id, grants.client))
-    .where(and(eq(grants.id, id), gt(grants.expiresAt, now), isNull(grants.revokedAt), eq(clients.suspended, false)));
+    .where(and(eq(grants.id, id), ...isLive(tx, now)));
   return row && { grant: row.grants, client: row.clients };
 }
+
+const isLive = ({ t: { clients, grants } }: ApiTx, now: number) => [
+  gt(grants.expiresAt, now),
+  isNull(grants.revokedAt),
+  eq(clients.suspended, false),
+];
 
 /** Moves the end of a grant; the grant as it is now. */
 export async function moveGrantEnd(tx: ApiTx, id: string, expiresAt: number): Promise<Grant | undefined> {
@@ -66,11 +72,22 @@ export async function findAccessToken(tx: ApiTx, id: string): Promise<AccessToke
   return row;
 }
 
-/** What stands behind a live access token: neither it nor its grant has ended or was revoked. */
-export async function liveAccess(tx: ApiTx, id: string, now: number) {
-  const token = await findAccessToken(tx, id);
-  if (!token || token.revokedAt !== null || token.expiresAt <= now) return undefined;
-  return liveGrant(tx, token.grant, now);
+/** What stands behind a live access token: neither it nor its grant has ended or was revoked, and its client works. */
+export async function liveAccess(
+  tx: ApiTx,
+  id: string,
+  now: number,
+): Promise<{ grant: Grant; client: Client } | undefined> {
+  const { accessTokens, clients, grants } = tx.t;
+  const [row] = await tx.db
+    .select()
+    .from(accessTokens)
+    .innerJoin(grants, eq(grants.id, accessTokens.grant))
+    .innerJoin(clients, eq(clients.id, grants.client))
+    .where(
+      and(eq(accessTokens.id, id), gt(accessTokens.expiresAt, now), isNull(accessTokens.revokedAt), ...isLive(tx, now)),
+    );
+  return row && { grant: row.grants, client: row.clients };
 }
 
 /** Ends one access token at once; its grant and refresh token live on (CSC v1 §11.3). */
