@@ -37,7 +37,7 @@ t.test('S4, S45, S87: what a holder knows stands nowhere but in the message that
       const before = new Set(readdirSync(snapshots));
       process.kill(victim.pid, 'SIGUSR2');
       const file = await untilWritten(snapshots, before);
-      t.same(findSecrets({ [title]: readFileSync(file, 'utf8') }, secrets), []);
+      t.same(findSecrets({ [title]: stringsOf(file) }, secrets), []);
     }
   });
 
@@ -49,9 +49,15 @@ t.test('S4, S45, S87: what a holder knows stands nowhere but in the message that
     const directory = join(snapshots, 'own');
     mkdirSync(directory);
     const own = writeHeapSnapshot(join(directory, 'own.heapsnapshot'));
-    t.match(findSecrets({ own: readFileSync(own, 'utf8') }, { sad: kept.text }), ['sad in own']);
+    t.match(findSecrets({ own: stringsOf(own) }, { sad: kept.text }), ['sad in own']);
   });
 });
+
+/** The texts in a heap snapshot; before them stand its numbers, among which six digits mean nothing. */
+function stringsOf(snapshot: string): string {
+  const text = readFileSync(snapshot, 'utf8');
+  return text.slice(text.lastIndexOf('"strings":['));
+}
 
 /** A holder's whole life with all secrets that there are; answers them by name. */
 async function useEverything(sandbox: Sandbox, person: Person): Promise<Record<string, string>> {
@@ -103,7 +109,7 @@ async function subscriberLogin(sandbox: Sandbox, { holder }: Person): Promise<st
 
 /** What was last in hand stays in hand for a moment: other people come by, and connections end. */
 async function otherTraffic(sandbox: Sandbox): Promise<void> {
-  for (let n = 0; n < 5; n += 1) {
+  for (let n = 0; n < 3; n += 1) {
     const other = await sandbox.newPerson([{ keyType: 'EC-P256', otp: 'totp' }]);
     const token = await other.login();
     await callRaw(`${sandbox.csc}/credentials/authorize`, token, {
