@@ -13,7 +13,7 @@ export async function listCredentials(
   const credentials = await signer.rows.credentials.list(signer.store.read, { subscriber });
   const usable = credentials
     .filter((credential) => credential.chain !== '[]')
-    .sort((a, b) => a.createdAt - b.createdAt);
+    .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
   const ids = usable.map((credential) => credential.id);
   const start = after === undefined ? 0 : ids.indexOf(after) + 1;
   if (after !== undefined && start === 0) throw new KysoError('pageTokenInvalid');

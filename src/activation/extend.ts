@@ -15,7 +15,7 @@ import {
   openWithSad,
   sadLifetime,
 } from './sad.ts';
-import { explain } from './spend.ts';
+import { assertUnexpired, explain } from './spend.ts';
 
 type Request = Params<SignerContract, 'credentials.extendTransaction'>;
 
@@ -34,6 +34,7 @@ export async function extendTransaction(
   signer.time.assertTrusted();
   signer.feed.assertFresh();
   const found = await explain(signer, authorizationId(request.sad), request);
+  assertUnexpired(signer, found);
   await usableCredential(signer, request.subscriber, request.credentialID);
   const wanted = wantedDigests(request, found);
   const now = signer.time.now();

@@ -32,18 +32,19 @@ export type SpentAuthorization = {
 type Request = Params<SignerContract, 'signatures.signHash'>;
 
 /**
- * Checks a signHash request against its SAD and spends the hashes, with the intent's log leaf, in one durable commit.
+ * Checks a signHash request against its SAD, in the order of CSC v1 §11.9, and spends the hashes, with the intent's log leaf, in one durable commit.
  * The token has not been touched when this rejects, and nothing is spent then.
  * @throws KysoError sadInvalid | sadExpired | credentialUnknown | credentialDisabled | certificateExpired |
  *   signAlgoInvalid | hashAlgoInvalid | digestLength | hashNotAuthorized
  */
 export async function spend(signer: Signer, request: Request): Promise<SpentAuthorization> {
   const id = authorizationId(request.sad);
-  await explain(signer, id, request);
+  const found = await explain(signer, id, request);
   const { keyType } = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
   const scheme = schemeOf(signer, keyType as KeyTypeName, request);
   const digests = request.hashes.map((hash) => Buffer.from(hash, 'base64'));
   if (digests.some((bytes) => bytes.length !== digestTable[scheme.digest].length)) throw new KysoError('digestLength');
+  assertUnexpired(signer, found);
 
   return signer.store.write(async (tx) => {
     const { person, credential } = await holdUsable(signer, tx, request.subscriber, request.credentialID);
@@ -88,23 +89,36 @@ function schemeOf(signer: Signer, keyType: KeyTypeName, request: Request): SignS
 }
 
 /**
- * The authorization of a SAD as it stands, or which condition of its use is missed; the use itself asks them all again,
- * in its UPDATE.
- * @throws KysoError sadInvalid | sadExpired | credentialUnknown
+ * The authorization of a SAD as it stands, or which condition of its use is missed, but for its time; the use itself
+ * asks them all again, in its UPDATE.
+ * @throws KysoError sadInvalid | credentialUnknown
  */
 export async function explain(
   signer: Signer,
   id: string,
   request: Pick<Request, 'subscriber' | 'client' | 'grant' | 'credentialID'>,
 ): Promise<Authorization> {
-  const found = await signer.rows.authorizations.find(signer.store.read, { id });
-  const theirs =
-    found?.subscriber === request.subscriber && found.client === request.client && found.grant === request.grant;
-  if (!found || !theirs || found.epoch !== signer.epoch) throw new KysoError('sadInvalid');
-  if (found.expiresAt <= signer.time.now()) throw new KysoError('sadExpired');
+  const found = await ownAuthorization(signer, id, request);
   await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
   if (found.credential !== request.credentialID || found.remaining === 0) throw new KysoError('sadInvalid');
   return found;
+}
+
+/** @throws KysoError sadInvalid — there is none of this name, or it is not this caller's */
+export async function ownAuthorization(
+  signer: Signer,
+  id: string,
+  { subscriber, client, grant }: Pick<Request, 'subscriber' | 'client' | 'grant'>,
+): Promise<Authorization> {
+  const found = await signer.rows.authorizations.find(signer.store.read, { id });
+  const theirs = found?.subscriber === subscriber && found.client === client && found.grant === grant;
+  if (!found || !theirs || found.epoch !== signer.epoch) throw new KysoError('sadInvalid');
+  return found;
+}
+
+/** @throws KysoError sadExpired */
+export function assertUnexpired({ time }: Signer, { expiresAt }: Authorization): void {
+  if (expiresAt <= time.now()) throw new KysoError('sadExpired');
 }
 
 /** The conditional UPDATE and the check of the row's MAC. What is answered is not sealed again yet: `settle` does it. */

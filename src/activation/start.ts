@@ -13,6 +13,7 @@ import { accountStatus, freeze, unfreeze } from './account.ts';
 import { beginActivation, completeActivation } from './activate.ts';
 import { authorize } from './authorize.ts';
 import { changePin } from './change-pin.ts';
+import { checkSad } from './check-sad.ts';
 import { sendOTP } from './codes.ts';
 import { type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
@@ -116,6 +117,7 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
     'credentials.list': (params) => listCredentials(signer, params),
     'credentials.info': (params) => describeCredential(signer, params),
     'credentials.authorize': counting(signer.refusals, 'authorize', (params) => authorize(signer, params)),
+    'sad.check': counting(signer.refusals, 'sad.check', (params) => checkSad(signer, params)),
     'credentials.sendOTP': counting(signer.refusals, 'sendOTP', (params) => sendOTP(signer, params)),
     'credentials.extendTransaction': counting(signer.refusals, 'extend', (params) => extendTransaction(signer, params)),
     'signatures.signHash': counting(signer.refusals, 'sign', (params) => signHash(signer, params)),

@@ -50,6 +50,7 @@ export function createServer(config: ApiConfig, limits: Limits = usualLimits): F
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: newId,
     requestIdHeader: false,
+    rewriteUrl: ({ url = '' }) => withSingleSlashes(url),
     bodyLimit,
     handlerTimeout,
     serverFactory: (answer) => {
@@ -113,6 +114,12 @@ export function createServer(config: ApiConfig, limits: Limits = usualLimits): F
     return reply.code(away ? 503 : 500).send({ ...answer, error_description: 'Something went wrong on our side.' });
   });
   return app;
+}
+
+/** Clients put a path behind a base that ends with a slash; what stands behind the question mark is left alone. */
+function withSingleSlashes(url: string): string {
+  const path = url.split('?', 1)[0] ?? '';
+  return path.replace(/\/{2,}/g, '/') + url.slice(path.length);
 }
 
 /** Answers what is not HTTP, comes too slowly or has too many headers, and closes the connection. */

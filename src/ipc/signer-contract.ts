@@ -145,6 +145,12 @@ export const signerContract = {
     }),
     result: Closed({ sad: Text(64), expiresIn: Type.Integer({ minimum: 1 }) }),
   },
+  /** Whether a SAD is this caller's and allows these hashes, for the order in which signHash says what is wrong. */
+  'sad.check': {
+    links: ['api'],
+    params: Closed({ ...Caller, sad: Text(256), hashes: Type.Array(DigestBytes, { maxItems: multisign }) }),
+    result: Empty,
+  },
   'signatures.signHash': {
     links: ['api'],
     params: Closed({
