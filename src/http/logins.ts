@@ -23,6 +23,9 @@ const day = 24 * hour;
 /** Milliseconds that a grant lives: with an access token alone; with a refresh token, from its last use, and at most. */
 export const grantLifetime = { once: hour, remembered: 30 * day, most: 90 * day } as const;
 
+/** No user ID has control characters, and PostgreSQL takes no text with NUL. */
+const hasControl = /\p{Cc}/u;
+
 /** What a grant is for: CSC, or the holder's own account. Tokens of one open nothing of the other. */
 export type Scope = 'csc' | 'subscriber';
 
@@ -67,7 +70,7 @@ export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Cloc
   async function tryPassword(userID: string, password: string, source: string): Promise<Login> {
     const attempt: Try = { account: userID, source };
     const login = await store.write(async (tx) =>
-      (await mayTry(tx, attempt, clock.now())) ? findLogin(tx, userID) : undefined,
+      (await mayTry(tx, attempt, clock.now())) && !hasControl.test(userID) ? findLogin(tx, userID) : undefined,
     );
     const right = await passwordMatches(password, login ?? decoy);
     if (!login || !right) throw new KysoError('loginInvalid');

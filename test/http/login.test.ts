@@ -135,6 +135,9 @@ t.test(
         t.same(JSON.parse(body), { error: 'invalid_request', error_description: 'Malformed username-password.' });
       }
       t.equal((await post(app, loginUrl, {}, basic('a'.repeat(9000), 'x'))).json().error, 'authentication_error');
+      const elsewhere = await post(app, '/subscriber/v1/login', { userID: 'lan\0', password: lan.password });
+      const unknown = await post(app, '/subscriber/v1/login', { userID: 'nobody', password: lan.password });
+      t.same([elsewhere.statusCode, elsewhere.body], [unknown.statusCode, unknown.body], 'and an unknown user in JSON');
     });
   },
 );
