@@ -4,7 +4,8 @@ import { decodeBase64 } from '../../base/base64.ts';
 import type { Grant } from '../../store/api/tables.ts';
 import { isRefreshToken } from '../refresh.ts';
 import { sourceOf } from '../throttle.ts';
-import { type Answer, invalidRequest, malformed, Refusal } from './errors.ts';
+import { type Answer, answers, invalidRequest, malformed, Refusal } from './errors.ts';
+import { clientData } from './fields.ts';
 import { type CscParts, defineMethod, invalid } from './method.ts';
 
 const malformedHeader: Answer = {
@@ -13,6 +14,8 @@ const malformedHeader: Answer = {
   text: 'Malformed authentication parameter.',
   headers: { 'WWW-Authenticate': 'Basic realm="csc", charset="UTF-8"' },
 };
+
+const malformedPair = invalidRequest('Malformed username-password.');
 
 /**
  * CSC v1 §11.2 `auth/login`: an access token for a user ID and password (RFC 7617, UTF-8), or for a refresh token that
@@ -38,9 +41,9 @@ export const login = defineMethod({
   },
   authentication: 'basic',
   body: Type.Object({
-    refresh_token: Type.Optional(Type.String()),
-    rememberMe: Type.Optional(Type.Boolean()),
-    clientData: Type.Optional(Type.String()),
+    refresh_token: Type.Optional(Type.String({ description: 'In place of user ID and password; good once' })),
+    rememberMe: Type.Optional(Type.Boolean({ description: 'Answer a refresh token, too' })),
+    clientData,
   }),
   rows: [
     { field: 'refresh_token', answer: invalidRequest('Invalid string parameter: refresh_token') },
@@ -50,6 +53,10 @@ export const login = defineMethod({
     },
     invalid('rememberMe'),
     invalid('clientData'),
+  ],
+  refusals: [
+    ...[malformedHeader, malformedPair, answers.refreshInvalid, answers.loginInvalid],
+    answers.clientSuspended,
   ],
   async handle(parts, { refresh_token: refreshToken, rememberMe = false }, request) {
     const { grant, next } =
@@ -93,7 +100,7 @@ function credentialsOf(header: string | undefined): { userID: string; password: 
   if (!bytes) throw new Refusal(malformedHeader);
   const text = utf8(bytes) ?? '';
   const pair = /^([^:]+):(.+)$/.exec(text);
-  if (!pair?.[1] || !pair[2] || control.test(text)) throw new Refusal(invalidRequest('Malformed username-password.'));
+  if (!pair?.[1] || !pair[2] || control.test(text)) throw new Refusal(malformedPair);
   return { userID: pair[1], password: pair[2] };
 }
 

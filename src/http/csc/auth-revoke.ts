@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { KysoError } from '../../base/errors.ts';
 import { isRefreshToken } from '../refresh.ts';
 import { invalidRequest } from './errors.ts';
+import { clientData } from './fields.ts';
 import { defineMethod, invalid, missing, noContent } from './method.ts';
 
 /**
@@ -20,7 +21,7 @@ export const revoke = defineMethod({
   body: Type.Object({
     token: Type.String({ minLength: 1, maxLength: 4096 }),
     token_type_hint: Type.Optional(Type.Enum(['access_token', 'refresh_token'])),
-    clientData: Type.Optional(Type.String()),
+    clientData,
   }),
   rows: [
     missing('string', 'token'),

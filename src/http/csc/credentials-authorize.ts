@@ -2,9 +2,9 @@ import Type from 'typebox';
 import { multisign } from '../../ipc/signer-contract.ts';
 import { answers, otpInvalid, pinInvalid } from './errors.ts';
 import { namingExpired } from './expired.ts';
-import { CredentialId, exampleHash, exampleSad, Hashes, SadAnswer } from './fields.ts';
+import { CredentialId, clientData, exampleHash, exampleSad, Hashes, SadAnswer } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
-import { caller, canonicalDigests, digestLengths, enabledCredential, hashRows } from './rows.ts';
+import { caller, canonicalDigests, digestLengths, hashRows, usableCredential } from './rows.ts';
 
 /**
  * CSC v1 §11.6 `credentials/authorize`: a SAD for these hashes. SCAL is always 2, so the hashes are required; both
@@ -37,14 +37,14 @@ export const credentialsAuthorize = defineMethod({
     numSignatures: Type.Integer({ minimum: 1, maximum: multisign }),
     hash: Hashes,
     PIN: Type.String({ minLength: 1, maxLength: 256 }),
-    OTP: Type.String({ minLength: 1, maxLength: 16 }),
-    description: Type.Optional(Type.String({ maxLength: 500 })),
-    clientData: Type.Optional(Type.String()),
+    OTP: Type.String({ minLength: 1, maxLength: 16, description: 'Good once' }),
+    description: Type.Optional(Type.String({ maxLength: 500, description: 'What is signed, in words' })),
+    clientData,
   }),
   rows: [
     missing('string', 'credentialID'),
     invalid('credentialID'),
-    enabledCredential,
+    usableCredential,
     missing('integer', 'numSignatures'),
     { field: 'numSignatures', keywords: ['minimum'], answer: answers.numSignaturesInvalid },
     { field: 'numSignatures', keywords: ['maximum'], answer: answers.numSignaturesTooHigh },
@@ -60,6 +60,7 @@ export const credentialsAuthorize = defineMethod({
     invalid('description'),
     invalid('clientData'),
   ],
+  refusals: [answers.pinLocked, answers.otpLocked],
   async handle({ signer }, body, { id: request, user }) {
     const { credentialID, numSignatures, PIN: pin, OTP: otp } = body;
     const hashes = canonicalDigests(body.hash);

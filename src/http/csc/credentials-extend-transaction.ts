@@ -1,8 +1,9 @@
 import Type from 'typebox';
-import { multisign } from '../../ipc/signer-contract.ts';
-import { CredentialId, exampleHash, exampleSad, SadAnswer, SadField } from './fields.ts';
+import { answers } from './errors.ts';
+import { namingExpired } from './expired.ts';
+import { CredentialId, clientData, exampleHash, exampleSad, Hashes, SadAnswer, SadField } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
-import { caller, canonicalDigests, digestLengths, hashRows, knownCredential } from './rows.ts';
+import { caller, canonicalDigests, digestLengths, hashRows, usableCredential } from './rows.ts';
 
 /**
  * CSC v1 §11.7 `credentials/extendTransaction`: a new SAD for what an authorization still allows. It never replaces a
@@ -22,24 +23,26 @@ export const extendTransaction = defineMethod({
   authentication: 'bearer',
   body: Type.Object({
     credentialID: CredentialId,
-    hash: Type.Optional(Type.Array(Type.String({ format: 'digest' }), { minItems: 1, maxItems: multisign })),
+    hash: Type.Optional(Hashes),
     SAD: SadField,
-    clientData: Type.Optional(Type.String()),
+    clientData,
   }),
   rows: [
     missing('string', 'credentialID'),
     invalid('credentialID'),
-    knownCredential,
+    usableCredential,
     ...hashRows,
     { ...digestLengths, fails: ({ hash }) => hash !== undefined && digestLengths.fails({ hash }) },
     missing('string', 'SAD'),
     invalid('SAD'),
     invalid('clientData'),
   ],
+  refusals: [answers.sadExpired, answers.hashNotAuthorized],
   async handle({ signer }, { credentialID, hash = [], SAD: sad }, { id: request, user }) {
     const hashes = canonicalDigests(hash);
     const asked = { ...caller(user, request), credentialID, sad, hashes };
-    const extended = await signer.call('credentials.extendTransaction', asked);
+    const credential = { subscriber: user.subscriber, credentialID };
+    const extended = await namingExpired(signer, credential, () => signer.call('credentials.extendTransaction', asked));
     return { SAD: extended.sad, expiresIn: extended.expiresIn };
   },
 });

@@ -5,17 +5,19 @@ import { multisign, type SignerContract } from '../../ipc/signer-contract.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { type Lang, langOf, type Texts } from '../lang.ts';
 import { otpObject, pinObject } from './factors.ts';
-import { CredentialId } from './fields.ts';
+import { CredentialId, clientData, lang as langField } from './fields.ts';
 import { defineMethod, invalid, missing } from './method.ts';
 import { knownCredential } from './rows.ts';
 
 const Body = Type.Object({
   credentialID: CredentialId,
-  certificates: Type.Optional(Type.Enum(['none', 'single', 'chain'])),
-  certInfo: Type.Optional(Type.Boolean()),
-  authInfo: Type.Optional(Type.Boolean()),
-  lang: Type.Optional(Type.String()),
-  clientData: Type.Optional(Type.String()),
+  certificates: Type.Optional(
+    Type.Enum(['none', 'single', 'chain'], { description: 'Which certificates the answer has; single by default' }),
+  ),
+  certInfo: Type.Optional(Type.Boolean({ description: 'Names, serial number and validity, too' })),
+  authInfo: Type.Optional(Type.Boolean({ description: 'What PIN and one-time code are, too' })),
+  lang: langField,
+  clientData,
 });
 
 const Factor = Type.Object({

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { KysoError } from '../../base/errors.ts';
 import { answers, invalidRequest } from './errors.ts';
+import { clientData } from './fields.ts';
 import { defineMethod, invalid } from './method.ts';
 
 /** Our own maximum for `maxResults`. */
@@ -22,11 +23,11 @@ export const credentialsList = defineMethod({
   },
   authentication: 'bearer',
   body: Type.Object({
-    userID: Type.Optional(Type.Unknown()),
+    userID: Type.Optional(Type.Unknown({ description: 'Must not be there: the token says whose credentials' })),
     // Of any type: an invalid value means our own maximum and is never an error.
-    maxResults: Type.Optional(Type.Unknown()),
-    pageToken: Type.Optional(Type.String({ maxLength: 256 })),
-    clientData: Type.Optional(Type.String()),
+    maxResults: Type.Optional(Type.Unknown({ description: `1 to ${mostResults}; anything else means ${mostResults}` })),
+    pageToken: Type.Optional(Type.String({ maxLength: 256, description: 'nextPageToken of the page before' })),
+    clientData,
   }),
   rows: [
     invalid('pageToken'),
@@ -35,7 +36,8 @@ export const credentialsList = defineMethod({
         pageToken !== undefined && pages.read(user.subscriber, pageToken) === undefined,
       answer: answers.pageTokenInvalid,
     },
-    { fails: (body) => body.userID !== undefined, answer: invalidRequest('userID parameter MUST be null') },
+    { fails: ({ userID }) => typeof userID === 'string', answer: invalidRequest('userID parameter MUST be null') },
+    { fails: ({ userID }) => userID !== undefined, answer: invalidRequest('Invalid parameter userID') },
     invalid('clientData'),
   ],
   async handle({ signer, pages }, { maxResults, pageToken }, { user: { subscriber } }) {

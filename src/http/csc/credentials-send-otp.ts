@@ -1,8 +1,9 @@
 import Type from 'typebox';
-import { invalidRequest } from './errors.ts';
-import { CredentialId } from './fields.ts';
+import { answers, invalidRequest } from './errors.ts';
+import { namingExpired } from './expired.ts';
+import { CredentialId, clientData } from './fields.ts';
 import { defineMethod, invalid, missing, noContent } from './method.ts';
-import { caller } from './rows.ts';
+import { caller, usableCredential } from './rows.ts';
 
 /** Printed so in the specification, for this method alone. */
 const malformedHeader = invalidRequest('Malformed authroization header.');
@@ -19,10 +20,14 @@ export const sendOTP = defineMethod({
   },
   authentication: 'bearer',
   malformedHeader,
-  body: Type.Object({ credentialID: CredentialId, clientData: Type.Optional(Type.String()) }),
-  rows: [missing('string', 'credentialID'), invalid('credentialID'), invalid('clientData')],
+  body: Type.Object({ credentialID: CredentialId, clientData }),
+  rows: [missing('string', 'credentialID'), invalid('credentialID'), usableCredential, invalid('clientData')],
+  refusals: [answers.otpNotOnline, answers.otpLocked, answers.tooManyRequests],
   async handle({ signer }, { credentialID }, { id: request, user }) {
-    await signer.call('credentials.sendOTP', { ...caller(user, request), credentialID });
+    const credential = { subscriber: user.subscriber, credentialID };
+    await namingExpired(signer, credential, () =>
+      signer.call('credentials.sendOTP', { ...caller(user, request), credentialID }),
+    );
     return user.switches.sendOtpBody ? {} : noContent;
   },
 });

@@ -19,11 +19,16 @@ export async function namingExpired<T>(
     if (kindOf(error) !== 'certificateExpired') throw error;
     const { subscriber, credentialID } = credential;
     const { chain } = await signer.call('credentials.info', { subscriber, credentialID });
-    if (!chain[0]) throw new KysoError('internal', 'an expired certificate is not there', { cause: error });
-    const { subjectDN } = readCertificate(Buffer.from(chain[0], 'base64'));
-    const name = `O=${attribute(subjectDN, 'O')},CN=${attribute(subjectDN, 'CN')}`;
-    throw new Refusal(invalidRequest(`Signing certificate '${name}' is expired.`));
+    throw expired(chain);
   }
+}
+
+/** The refusal that names the first certificate of a chain (base64 DER). */
+export function expired([certificate]: string[]): Refusal {
+  if (!certificate) throw new KysoError('internal', 'an expired certificate is not there');
+  const { subjectDN } = readCertificate(Buffer.from(certificate, 'base64'));
+  const name = `O=${attribute(subjectDN, 'O')},CN=${attribute(subjectDN, 'CN')}`;
+  return new Refusal(invalidRequest(`Signing certificate '${name}' is expired.`));
 }
 
 /** The value of the first attribute of this type in an RFC 4514 string, with its escapes as they stand. */

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { langOf, type Texts } from '../lang.ts';
 import { logoPath } from '../logo.ts';
+import { lang as langField } from './fields.ts';
 import { defineMethod, invalid } from './method.ts';
 
 /** The version that we serve; the text of v1.0.4.0 itself prints a stale `1.0.3.0`. */
@@ -41,7 +42,7 @@ export const info = defineMethod({
     },
   },
   authentication: 'none',
-  body: Type.Object({ lang: Type.Optional(Type.String()) }),
+  body: Type.Object({ lang: langField }),
   rows: [invalid('lang')],
   async handle({ config, methods }, body) {
     const lang = langOf(body.lang);

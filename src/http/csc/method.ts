@@ -28,12 +28,16 @@ export type CscParts = {
  * A row of a method's error table. The rows stand in the order of the specification and the first that fits answers.
  * `field` rows fit JSON Schema errors: `hash` is the member, `hash[]` its elements; without `keywords` any error of the
  * field fits. `fails` rows see only bodies of the right shape. An `ask` row stands for what only signer can say of the
- * members above it: it is asked only when a row below fits, since otherwise the method itself asks.
+ * members above it, which is one of `answers`: it is asked only when a row below fits, since otherwise the method itself
+ * asks.
  */
 export type Row<B> =
   | { field: string; keywords?: readonly string[]; answer: Answer }
   | { fails: (body: B, request: FastifyRequest, parts: CscParts) => boolean; answer: Answer }
-  | { ask: (parts: CscParts, body: B, request: FastifyRequest) => Promise<unknown> };
+  | {
+      ask: (parts: CscParts, body: B, request: FastifyRequest) => Promise<unknown>;
+      answers: readonly Answer[];
+    };
 
 export const missing = (type: 'string' | 'integer' | 'array', field: string) => ({
   field,
@@ -61,7 +65,7 @@ export type MethodDocs = {
 export type CscMethod = {
   name: string;
   docs: MethodDocs;
-  /** The error answers of its table, in their order. */
+  /** What it may refuse with of its own, in the order of its table. */
   errors: readonly Answer[];
   authentication: NonNullable<FastifyContextConfig['authentication']>;
   body: TSchema;
@@ -84,12 +88,15 @@ export function defineMethod<B extends TSchema>(definition: {
   adapt?: Adapt;
   body: B;
   rows: readonly Row<Static<B>>[];
+  /** What the handler may refuse with besides the rows. */
+  refusals?: readonly Answer[];
   handle(parts: CscParts, body: Static<B>, request: FastifyRequest): Promise<object | typeof noContent>;
 }): CscMethod {
   const { name, docs, authentication, malformedHeader = malformed, adapt, body: schema, rows, handle } = definition;
+  const { refusals = [] } = definition;
   return {
     ...{ name, docs, authentication, malformedHeader, adapt },
-    errors: rows.flatMap((row) => ('answer' in row ? [row.answer] : [])),
+    errors: [...rows.flatMap((row) => ('answer' in row ? [row.answer] : row.answers)), ...refusals],
     body: schema,
     async run(parts, request) {
       // Fastify has held this body against the schema and kept the errors; the rows decide before the handler sees it.

@@ -74,12 +74,19 @@ function securityOf(authentication: CscMethod['authentication']): object[] {
   return authentication === 'basic' ? [{ password: [] }, {}] : [];
 }
 
-/** The rows of the method's table by status, with those that any method may answer. */
+/** What any method may answer. */
+const common: Answer[] = [
+  { ...malformed, status: 413 },
+  { ...malformed, status: 415 },
+  answers.unavailable,
+  answers.internal,
+];
+
+/** The rows of the method's table by status, with those of its header and those that any method may answer. */
 function errorResponses({ authentication, errors, malformedHeader }: CscMethod): Record<string, object> {
-  const common: Answer[] = [answers.unavailable, answers.internal];
-  const bearer: Answer[] = authentication === 'bearer' ? [malformedHeader, answers.accessTokenExpired] : [malformed];
+  const tokens = [malformedHeader, answers.accessTokenExpired, answers.accessTokenInvalid];
   const byStatus = new Map<number, Map<string, Answer>>();
-  for (const answer of [...bearer, ...errors, ...common]) {
+  for (const answer of [...(authentication === 'bearer' ? tokens : []), malformed, ...errors, ...common]) {
     const rows = byStatus.get(answer.status) ?? new Map<string, Answer>();
     byStatus.set(answer.status, rows.set(answer.text, answer));
   }
@@ -90,7 +97,7 @@ function errorResponses({ authentication, errors, malformedHeader }: CscMethod):
 
 function examplesOf(rows: Map<string, Answer>): Record<string, object> {
   const entries = [...rows.values()].map(({ error, text }, index) => {
-    return [`row${index + 1}`, { value: { error, error_description: text } }] as const;
+    return [`row${index + 1}`, { summary: text, value: { error, error_description: text } }] as const;
   });
   return Object.fromEntries(entries);
 }

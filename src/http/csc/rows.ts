@@ -4,20 +4,40 @@ import { KysoError } from '../../base/errors.ts';
 import { digestByLength } from '../../crypto/algorithms.ts';
 import type { Caller } from './access-tokens.ts';
 import { answers, invalidRequest } from './errors.ts';
+import { expired } from './expired.ts';
 import { type CscParts, missing } from './method.ts';
 
 type WithCredential = { credentialID: string };
 type WithHashes = { hash: string[] };
+type WithSad = { SAD: string };
 
 /** `Invalid parameter credentialID` for one that is unknown or not the caller's: the same answer for both (S19). */
-export const knownCredential = { ask: askForCredential };
+export const knownCredential = { ask: askForCredential, answers: [answers.credentialUnknown] };
 
-/** The same, and then `The credential identified by credentialID is disabled`. */
-export const enabledCredential = {
+/** The same, and then whether the credential may sign at all: a certificate that may not wins over a wrong factor. */
+export const usableCredential = {
   async ask(parts: CscParts, body: WithCredential, request: FastifyRequest): Promise<void> {
-    const { keyStatus } = await askForCredential(parts, body, request);
+    const { keyStatus, certStatus, chain } = await askForCredential(parts, body, request);
+    if (certStatus === 'expired') throw expired(chain);
     if (keyStatus === 'disabled') throw new KysoError('credentialDisabled');
   },
+  answers: [answers.credentialUnknown, answers.credentialDisabled, answers.certificateExpired],
+};
+
+/** `Invalid parameter SAD` for one that is unknown or not the caller's. */
+export const knownSad = {
+  ask: ({ signer }: CscParts, { SAD: sad }: WithSad, { user, id }: FastifyRequest) =>
+    signer.call('sad.check', { ...caller(user, id), sad, hashes: [] }),
+  answers: [answers.sadInvalid],
+};
+
+/** `Hash is not authorized by the SAD.` What is no digest at all is left to `digestLengths`. */
+export const authorizedHashes = {
+  async ask({ signer }: CscParts, { SAD: sad, hash }: WithSad & WithHashes, { user, id }: FastifyRequest) {
+    if (digestLengths.fails({ hash })) return;
+    await signer.call('sad.check', { ...caller(user, id), sad, hashes: canonicalDigests(hash) });
+  },
+  answers: [answers.hashNotAuthorized],
 };
 
 function askForCredential({ signer }: CscParts, { credentialID }: WithCredential, { user }: FastifyRequest) {

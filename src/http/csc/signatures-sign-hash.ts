@@ -1,11 +1,20 @@
 import Type from 'typebox';
 import { decodeBase64 } from '../../base/base64.ts';
+import { type ErrorKind, kindOf } from '../../base/errors.ts';
 import { digestByOid, hashMember, pssParams, signAlgos } from '../../crypto/algorithms.ts';
-import { answers, invalidRequest } from './errors.ts';
+import { answers, invalidRequest, otpInvalid } from './errors.ts';
 import { namingExpired } from './expired.ts';
-import { CredentialId, exampleHash, exampleSad, Hashes, SadField } from './fields.ts';
+import { CredentialId, clientData, exampleHash, exampleSad, Hashes, SadField } from './fields.ts';
 import { type Adapt, defineMethod, invalid, missing } from './method.ts';
-import { caller, canonicalDigests, digestLengths, hashRows, knownCredential } from './rows.ts';
+import {
+  authorizedHashes,
+  caller,
+  canonicalDigests,
+  digestLengths,
+  hashRows,
+  knownCredential,
+  knownSad,
+} from './rows.ts';
 
 const needsHashAlgo = (signAlgo: unknown) => hashMember(String(signAlgo)) === 'hashAlgo';
 const needsParams = (signAlgo: unknown) => hashMember(String(signAlgo)) === 'signAlgoParams';
@@ -18,6 +27,12 @@ const adapt: Adapt = (body, { pssDefaults }) => {
   const digest = digestByOid(String(hashAlgo));
   if (digest) body.signAlgoParams = pssParams(digest).toString('base64');
 };
+
+/** Refusals of signer whose rows stand below `Hash is not authorized by the SAD.`, which it finds out last. */
+const below: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
+  ...(['hashAlgoInvalid', 'signAlgoInvalid', 'signAlgoParamsInvalid', 'digestLength', 'sadExpired'] as const),
+  ...(['certificateExpired', 'credentialDisabled'] as const),
+]);
 
 /** CSC v1 §11.9 `signatures/signHash`: signatures over hashes that a SAD allows, in their order. */
 export const signHash = defineMethod({
@@ -45,19 +60,29 @@ export const signHash = defineMethod({
     SAD: SadField,
     credentialID: CredentialId,
     hash: Hashes,
-    signAlgo: Type.String({ maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)+$' }),
-    signAlgoParams: Type.Optional(Type.String({ maxLength: 1024 })),
+    signAlgo: Type.String({
+      ...{ maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)+$' },
+      description: 'One of key.algo of credentials/info',
+    }),
+    signAlgoParams: Type.Optional(
+      Type.String({
+        maxLength: 1024,
+        description: 'RSASSA-PSS-params (RFC 8017), DER in base64; with RSASSA-PSS alone',
+      }),
+    ),
     // Ignored where signAlgo implies a hash (CSC v1 §11.9), whatever it is then.
-    hashAlgo: Type.Optional(Type.Unknown()),
-    clientData: Type.Optional(Type.String()),
+    hashAlgo: Type.Optional(Type.Unknown({ description: 'OID; needed where signAlgo implies no hash' })),
+    clientData,
   }),
   rows: [
     missing('string', 'SAD'),
     invalid('SAD'),
+    knownSad,
     missing('string', 'credentialID'),
     invalid('credentialID'),
     knownCredential,
     ...hashRows,
+    authorizedHashes,
     missing('string', 'signAlgo'),
     missing('string', 'signAlgoParams'),
     {
@@ -90,14 +115,24 @@ export const signHash = defineMethod({
     invalid('clientData'),
     digestLengths,
   ],
-  async handle({ signer }, body, { id: request, user }) {
+  refusals: [otpInvalid, answers.sadExpired, answers.certificateExpired, answers.credentialDisabled],
+  async handle(parts, body, request) {
+    const { signer } = parts;
+    const { user, id } = request;
     const { SAD: sad, credentialID, signAlgo, signAlgoParams, hashAlgo } = body;
     const asked = {
-      ...{ ...caller(user, request), sad, credentialID, signAlgo, hashes: canonicalDigests(body.hash) },
+      ...{ ...caller(user, id), sad, credentialID, signAlgo, hashes: canonicalDigests(body.hash) },
       ...(hashMember(signAlgo) && typeof hashAlgo === 'string' && { hashAlgo }),
       ...(needsParams(signAlgo) && signAlgoParams !== undefined && { signAlgoParams }),
     };
     const credential = { subscriber: user.subscriber, credentialID };
-    return namingExpired(signer, credential, () => signer.call('signatures.signHash', asked));
+    return namingExpired(signer, credential, async () => {
+      try {
+        return await signer.call('signatures.signHash', asked);
+      } catch (error) {
+        if (below.has(kindOf(error))) await authorizedHashes.ask(parts, body, request);
+        throw error;
+      }
+    });
   },
 });
