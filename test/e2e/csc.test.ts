@@ -40,6 +40,8 @@ t.test('CSC v1 with real processes', async (t) => {
       [
         ['RSA-2048', 'totp'],
         ['EC-P256', 'totp'],
+        ['RSA-3072', 'totp'],
+        ['EC-P384', 'email'],
       ],
     );
     t.same(file.client, { clientID: 'direct' });
@@ -62,7 +64,8 @@ t.test('CSC v1 with real processes', async (t) => {
     t.match(body, { specs: '1.0.4.0', region: 'VN', authType: ['basic'] });
     for (const method of body.methods)
       t.notSame((await callRaw(`${csc}/${method}`, undefined, {})).status, 501, method);
-    t.equal((await callRaw(`${csc}/credentials/extendTransaction`, token, {})).status, 501);
+    t.notOk(body.methods.includes('signatures/timestamp'), 'not before there is a time-stamping authority');
+    t.equal((await callRaw(`${csc}/signatures/timestamp`, token, {})).status, 501);
   });
 
   await t.test('credentials/info: the certificate, its chain to the root, and the Vietnamese name', async (t) => {
@@ -168,6 +171,71 @@ t.test('CSC v1 with real processes', async (t) => {
     t.match(await sign({}), invalidRequest('Invalid parameter SAD'), 'and now it is');
   });
 
+  await t.test('S45: a code by e-mail goes to its owner, and is good for its credential and login, once', async (t) => {
+    const byMail = await sandbox.newPerson([
+      { keyType: 'EC-P384', otp: 'email' },
+      { keyType: 'RSA-3072', otp: 'totp' },
+    ]);
+    const session = await byMail.login();
+    const [online, offline] = byMail.credentialIDs;
+    const info = await call('credentials/info', { credentialID: online, authInfo: true }, session);
+    t.match(info.body, { key: { len: 384, curve: '1.3.132.0.34' }, OTP: { presence: 'true', type: 'online' } });
+    t.equal((await call('credentials/sendOTP', { credentialID: offline }, session)).status, 400);
+    const sent = await call('credentials/sendOTP', { credentialID: online }, session);
+    t.same([sent.status, sent.body], [204, undefined]);
+    t.equal(
+      (await call('credentials/sendOTP', { credentialID: online }, session)).status,
+      429,
+      'not twice in a moment',
+    );
+    const isCode = ({ subject }: { subject: string }) => subject.includes('one-time code');
+    const OTP = /\b\d{6}\b/.exec((await byMail.message('email', isCode)).text)?.[0];
+    const hash = [hashOf('a', 'sha384')];
+    const ask = (as: string) =>
+      call('credentials/authorize', { credentialID: online, numSignatures: 1, hash, PIN: byMail.holder.pin, OTP }, as);
+    t.match(await ask(await byMail.login()), refusal('invalid_otp', 'The OTP is invalid'), 'another login');
+    const { status, body } = await ask(session);
+    t.equal(status, 200);
+    t.match(await ask(session), refusal('invalid_otp', 'The OTP is invalid'), 'used');
+    const extend = { credentialID: online, SAD: body.SAD, hash };
+    const extended = await call('credentials/extendTransaction', extend, session);
+    t.equal(extended.status, 200);
+    const sign = (SAD: string) =>
+      call('signatures/signHash', { credentialID: online, SAD, hash, signAlgo: '1.2.840.10045.4.3.3' }, session);
+    t.match(await sign(body.SAD), invalidRequest('Invalid parameter SAD'), 'the SAD before is void');
+    t.equal((await sign(extended.body.SAD)).status, 200);
+    const isNotice = ({ subject }: { subject: string }) => subject.includes('was used');
+    t.match(await byMail.message('email', isNotice), { text: /1 chữ ký/ }, 'and its owner is told');
+  });
+
+  await t.test('freeze stops signing at once, and only its holder lifts it', async (t) => {
+    const holder = await sandbox.newPerson();
+    const session = await holder.login();
+    const { userID, password, pin } = holder.holder;
+    const account = `${sandbox.baseUrl}/subscriber/v1`;
+    const own = (await callRaw(`${account}/login`, undefined, { userID, password })).body.access_token;
+    t.equal((await call('credentials/list', {}, own)).status, 401, 'S35: not a token for CSC');
+    t.equal((await callRaw(`${account}/freeze`, session, {})).status, 401, 'nor the other way round');
+    const request = { credentialID: holder.credentialIDs[0], numSignatures: 1, hash: [hashOf('a')], PIN: pin };
+    const { body } = await call('credentials/authorize', { ...request, OTP: await holder.nextCode() }, session);
+    t.equal((await callRaw(`${account}/freeze`, own, {})).status, 204);
+    const sign = {
+      credentialID: holder.credentialIDs[0],
+      SAD: body.SAD,
+      hash: [hashOf('a')],
+      signAlgo: ecdsaWithSha256,
+    };
+    t.equal((await call('signatures/signHash', sign, session)).status, 400);
+    t.match(
+      await call('credentials/authorize', { ...request, OTP: '000000' }, session),
+      invalidRequest('The credential identified by credentialID is disabled'),
+    );
+    const info = await call('credentials/info', { credentialID: holder.credentialIDs[0] }, session);
+    t.match(info.body, { key: { status: 'disabled' }, cert: { status: 'valid' } }, 'the certificate stays good');
+    t.equal((await callRaw(`${account}/unfreeze`, own, { pin, otp: await holder.nextCode() })).status, 204);
+    t.equal((await call('signatures/signHash', sign, session)).status, 400, 'a SAD from before stays void');
+  });
+
   await t.test('S35: forged, foreign and mangled access tokens answer 401 with a challenge', async (t) => {
     const [header, payload, signature] = token.split('.') as [string, string, string];
     const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -193,7 +261,7 @@ t.test('CSC v1 with real processes', async (t) => {
 
   await t.test('S4, S62: secrets stay out of everything that is written', async (t) => {
     const paths = pathsOf(sandbox.config);
-    const written = ['signer', 'ca', 'api'].flatMap((name) =>
+    const written = ['signer', 'ca', 'api', 'notify'].flatMap((name) =>
       ['store.db', 'store.db-wal'].map((suffix) => readFileSync(join(paths.own(name as 'api'), suffix), 'latin1')),
     );
     for (const secret of [person.holder.pin, person.holder.password, person.holder.totpSecret, token]) {
