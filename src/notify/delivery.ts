@@ -68,8 +68,7 @@ export function startDelivery({ outbox, carriers, onTrouble }: DeliveryParts): D
         if (busy.size === atOnce) await Promise.race(busy);
         const due = await outbox.due(channel, atOnce - busy.size);
         if (due.length === 0 || stopping) return;
-        for (const id of due) {
-          const claim = await outbox.claim(id);
+        for (const claim of await Promise.all(due.map((id) => outbox.claim(id)))) {
           if (!claim) continue;
           const one: Promise<void> = attempt(carrier, claim, report).finally(() => busy.delete(one));
           busy.add(one);

@@ -61,8 +61,9 @@ async function post(
       signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
     });
   } catch (cause) {
-    const { code, message = 'in time' } = ((cause as Error).cause ?? {}) as { code?: string; message?: string };
-    throw new DeliveryFailure(`SMS gateway unreachable: ${code ?? message}`, false, { cause });
+    // What fetch failed with stands under its own error; a time-out or abort has only a name.
+    const { code, message } = ((cause as Error).cause ?? {}) as { code?: string; message?: string };
+    throw new DeliveryFailure(`SMS gateway unreachable: ${code ?? message ?? (cause as Error).name}`, false, { cause });
   }
 }
 

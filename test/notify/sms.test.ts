@@ -117,7 +117,7 @@ t.test('a try ends when it is told to', async (t) => {
   const trying = failureOf(smsCarrier({ url: gate.url, text: 'ascii' }, undefined).deliver(delivery, stop.signal));
   while (gate.seen.length === 0) await new Promise(setImmediate);
   stop.abort();
-  t.match(await trying, { permanent: false, trouble: 'SMS gateway unreachable: in time' });
+  t.match(await trying, { permanent: false, trouble: 'SMS gateway unreachable: AbortError' });
 });
 
 t.test('an address or a token that cannot be right is refused at the start', async (t) => {

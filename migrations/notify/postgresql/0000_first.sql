@@ -14,5 +14,5 @@ CREATE TABLE "notify"."messages" (
 	"trouble" text
 );
 --> statement-breakpoint
-CREATE INDEX "messages_due" ON "notify"."messages" USING btree ("status","next_at");--> statement-breakpoint
+CREATE INDEX "messages_due" ON "notify"."messages" USING btree ("status","channel","next_at");--> statement-breakpoint
 CREATE INDEX "messages_ended" ON "notify"."messages" USING btree ("ended_at");

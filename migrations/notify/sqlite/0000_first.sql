@@ -12,5 +12,5 @@ CREATE TABLE `messages` (
 	`trouble` text
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX `messages_due` ON `messages` (`status`,`next_at`);--> statement-breakpoint
+CREATE INDEX `messages_due` ON `messages` (`status`,`channel`,`next_at`);--> statement-breakpoint
 CREATE INDEX `messages_ended` ON `messages` (`ended_at`);

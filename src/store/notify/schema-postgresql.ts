@@ -25,5 +25,8 @@ export const messages = notifySchema.table(
     receipt: text('receipt'),
     trouble: text('trouble'),
   },
-  (table) => [index('messages_due').on(table.status, table.nextAt), index('messages_ended').on(table.endedAt)],
+  (table) => [
+    index('messages_due').on(table.status, table.channel, table.nextAt),
+    index('messages_ended').on(table.endedAt),
+  ],
 );

@@ -19,5 +19,8 @@ export const messages = sqliteTable(
     receipt: text('receipt'),
     trouble: text('trouble'),
   },
-  (table) => [index('messages_due').on(table.status, table.nextAt), index('messages_ended').on(table.endedAt)],
+  (table) => [
+    index('messages_due').on(table.status, table.channel, table.nextAt),
+    index('messages_ended').on(table.endedAt),
+  ],
 );
