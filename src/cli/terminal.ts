@@ -24,9 +24,10 @@ function fromPerson(): Answers {
     close() {},
     ask: ({ vi, en, secret = false }) =>
       new Promise((resolve, reject) => {
-        process.stderr.write(`${vi} / ${en}: `);
+        const prompt = `${vi} / ${en}: `;
         // Raw mode for secrets alone: there, each key is ours to show or not.
-        if (secret) return void readHidden(resolve, reject);
+        if (secret) return void readHidden(prompt, resolve, reject);
+        process.stderr.write(prompt);
         const line = createInterface({ input: process.stdin, output: process.stderr });
         line.once('line', (text) => {
           line.close();
@@ -42,7 +43,7 @@ function fromPerson(): Answers {
 
 const [enter, newLine, backspace, erase, interrupt, endOfInput] = ['\r', '\n', '\b', '\u007f', '\u0003', '\u0004'];
 
-function readHidden(resolve: (text: string) => void, reject: (error: Error) => void): void {
+function readHidden(prompt: string, resolve: (text: string) => void, reject: (error: Error) => void): void {
   const { stdin } = process;
   const characters: string[] = [];
   stdin.setRawMode(true);
@@ -64,6 +65,8 @@ function readHidden(resolve: (text: string) => void, reject: (error: Error) => v
     }
   };
   stdin.on('data', onData);
+  // Not before: who answers at once would be shown by the terminal.
+  process.stderr.write(prompt);
 }
 
 function fromLines(): Answers {

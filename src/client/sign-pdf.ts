@@ -6,7 +6,7 @@ import { signerKey } from '../pki/cms.ts';
 import type { CredentialInfo } from './csc-answers.ts';
 import type { CscClient } from './csc-client.ts';
 import { embedSignature, type PreparedPdf, preparePdf } from './pades.ts';
-import type { SignatureLook } from './signature-field.ts';
+import type { SignatureDetails, SignatureLook } from './signature-field.ts';
 
 /** Milliseconds that nobody minds waiting for the end of a token. */
 const revokePatience = 3_000;
@@ -31,21 +31,19 @@ export type AskFactor<Factor extends 'PIN' | 'OTP'> = (
 export type NamedPdf = { name: string; pdf: Uint8Array };
 
 /** Who signs, with which credential (the account's first by default), and what the signatures say and look like. */
-export type SignPdfOptions = SignatureLook & {
-  client: CscClient;
-  userID: string;
-  password: string;
-  /** One of the account's, or what chooses one of them. */
-  credentialID?: string | ((credentialIDs: readonly string[], token: string) => string | Promise<string>);
-  askPIN: AskFactor<'PIN'>;
-  askOTP: AskFactor<'OTP'>;
-  reason?: string;
-  location?: string;
-  name?: string;
-  /** Where a step is done once for each document, `done` of `total` tells how far it is. */
-  onStep?: (step: SignPdfStep, progress?: { done: number; total: number }) => void;
-  clock?: Clock;
-};
+export type SignPdfOptions = Omit<SignatureDetails, 'signingTime'> &
+  SignatureLook & {
+    client: CscClient;
+    userID: string;
+    password: string;
+    /** One of the account's, or what chooses one of them. */
+    credentialID?: string | ((credentialIDs: readonly string[], token: string) => string | Promise<string>);
+    askPIN: AskFactor<'PIN'>;
+    askOTP: AskFactor<'OTP'>;
+    /** Where a step is done once for each document, `done` of `total` tells how far it is. */
+    onStep?: (step: SignPdfStep, progress?: { done: number; total: number }) => void;
+    clock?: Clock;
+  };
 
 /**
  * Signs one PDF through the CSC API.
@@ -87,7 +85,10 @@ async function signWithToken(token: string, documents: readonly NamedPdf[], opti
   onStep?.('credentials/info');
   const credential = await client.credentialsInfo(token, credentialID);
   if (documents.length > credential.multisign)
-    throw new KysoError('numSignaturesTooHigh', `The credential signs ${credential.multisign} documents at once.`);
+    throw new KysoError(
+      'numSignaturesTooHigh',
+      `The credential signs at most ${credential.multisign} documents at once: sign these ${documents.length} in groups.`,
+    );
   const { scheme, ...algorithm } = chooseAlgorithm(credential);
 
   const prepared = await prepareAll(documents, credential, scheme, options);

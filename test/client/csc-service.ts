@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** One request as it came in. */
@@ -7,13 +8,17 @@ export type CscCall = { method: string; authorization: string | undefined; body:
 /** What to answer: an object goes out as JSON, a string as it is; `undefined` leaves the client waiting. */
 export type CscAnswer = { status?: number; headers?: Record<string, string>; body: unknown } | undefined;
 
-/** A tiny CSC v1 service on this machine, ended with the test; `calls` records what it was asked. */
+/**
+ * A tiny CSC v1 service on this machine, ended with the test; `calls` records what it was asked. With `tls`, PEM, it
+ * speaks HTTPS.
+ */
 export async function cscService(
   t: { teardown(handler: () => void): void },
   answer: (call: CscCall) => CscAnswer,
+  tls?: { cert: Buffer; key: Buffer },
 ): Promise<{ baseUrl: string; calls: CscCall[] }> {
   const calls: CscCall[] = [];
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const call = {
@@ -26,11 +31,12 @@ export async function cscService(
     if (!given) return;
     response.writeHead(given.status ?? 200, { 'Content-Type': 'application/json;charset=UTF-8', ...given.headers });
     response.end(typeof given.body === 'string' ? given.body : JSON.stringify(given.body));
-  });
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/csc/v1`, calls };
+  return { baseUrl: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}/csc/v1`, calls };
 }

@@ -11,6 +11,7 @@ export async function signingService(
   pki: TestPki,
   credentials: Record<string, Credential>,
   override?: (call: CscCall) => CscAnswer,
+  tls?: Parameters<typeof cscService>[2],
 ): Promise<{ client: CscClient; baseUrl: string; calls: CscCall[] }> {
   let authorized: unknown;
   const answers: Record<string, (body: CscCall['body']) => unknown> = {
@@ -43,6 +44,6 @@ export async function signingService(
       return { signatures: (hash as string[]).map(sign) };
     },
   };
-  const service = await cscService(t, (call) => override?.(call) ?? { body: answers[call.method]?.(call.body) });
+  const service = await cscService(t, (call) => override?.(call) ?? { body: answers[call.method]?.(call.body) }, tls);
   return { ...service, client: cscClient(service) };
 }
