@@ -20,13 +20,22 @@ export type Person = Omit<SandboxLine, keyof Wanted | 'serial'>;
 
 export type Role = keyof typeof people;
 
-/** The credentials of each of them. One takes its one-time code from an e-mail instead of the authenticator app. */
-export const credentials: readonly Wanted[] = [
-  { keyType: 'RSA-2048', otp: 'totp' },
-  { keyType: 'EC-P256', otp: 'totp' },
-  { keyType: 'RSA-3072', otp: 'totp' },
-  { keyType: 'EC-P384', otp: 'email' },
-];
+/**
+ * Their credentials. The first subscriber has one of each usual kind; one takes its one-time code from an e-mail instead
+ * of the authenticator app.
+ */
+export const credentials = {
+  subscriber: [
+    { keyType: 'RSA-2048', otp: 'totp' },
+    { keyType: 'EC-P256', otp: 'totp' },
+    { keyType: 'RSA-3072', otp: 'totp' },
+    { keyType: 'EC-P384', otp: 'email' },
+  ],
+  otherSubscriber: [
+    { keyType: 'RSA-2048', otp: 'totp' },
+    { keyType: 'EC-P256', otp: 'totp' },
+  ],
+} as const satisfies Record<Role, readonly Wanted[]>;
 
 function person(userID: string, name: string, phone: string, organisation: string, unit: string): Person {
   const subject = { commonName: name, organisation, organisationalUnits: [unit], locality: 'Sông Hồng' };

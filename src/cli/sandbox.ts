@@ -40,7 +40,7 @@ export async function populate(config: Config, baseUrl: string, onStep: (what: s
   for (const role of ['subscriber', 'otherSubscriber'] as const) {
     const account = accounts[role] ?? newAccount(people[role].userID);
     accounts[role] = account;
-    await enrol(config, baseUrl, { person: people[role], wanted: credentials, account, save, onStep });
+    await enrol(config, baseUrl, { person: people[role], wanted: credentials[role], account, save, onStep });
   }
   return writeSandboxFile(config, baseUrl, accounts);
 }

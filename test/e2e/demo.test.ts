@@ -33,6 +33,7 @@ t.test('kyso demo --once signs, has outside tools verify, and exits 0; a second 
   t.equal(first.code, 0, first.text);
   t.match(first.text, /pdfsig: ✓ .*Signature is Valid/);
   t.match(first.text, /openssl cms -verify -cades: ✓ .*successful/);
+  t.match(first.text, /E-mail → gv\.binh@.*Khóa ký của bạn vừa được sử dụng/, 'S87: the holder is told');
   const before = JSON.parse(readFileSync(join(dir, 'sandbox.json'), 'utf8'));
 
   const signed = join(dir, 'signed', 'giay-xac-nhan-signed.pdf');

@@ -13,9 +13,8 @@ const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 const hashOf = (document: Buffer | string) => createHash('sha256').update(document).digest('base64');
 
 const victims = {
-  signer: (sandbox: Sandbox) =>
-    descendants(sandbox.supervisor.pid!).filter(({ title }) => title.startsWith('kyso signer')),
-  api: (sandbox: Sandbox) => descendants(sandbox.supervisor.pid!).filter(({ title }) => title.startsWith('kyso api')),
+  signer: (sandbox: Sandbox) => descendants(sandbox.supervisor.pid!).filter(({ title }) => title === 'kyso signer'),
+  api: (sandbox: Sandbox) => descendants(sandbox.supervisor.pid!).filter(({ title }) => title === 'kyso api'),
   worker: (sandbox: Sandbox) => victims.signer(sandbox).flatMap(({ pid }) => descendants(pid)),
 };
 

@@ -33,7 +33,7 @@ t.test('S4, S45, S87: what a holder knows stands nowhere but in the message that
   await t.test('in no heap snapshot after collection', async (t) => {
     const all = descendants(sandbox.supervisor.pid!);
     for (const title of ['kyso api', 'kyso signer', 'kyso notify']) {
-      const victim = all.find((process) => process.title.startsWith(title))!;
+      const victim = all.find((process) => process.title === title)!;
       const before = new Set(readdirSync(snapshots));
       process.kill(victim.pid, 'SIGUSR2');
       const file = await untilWritten(snapshots, before);

@@ -24,7 +24,7 @@ t.test('S49: api maps no PKCS#11 library; only token workers do', async (t) => {
   const sandbox = await startSandbox(t);
   const processes = descendants(sandbox.supervisor.pid!);
   const maps = (pid: number) => readFileSync(`/proc/${pid}/maps`, 'latin1');
-  const named = (title: string) => processes.filter((process) => process.title.startsWith(title));
+  const named = (title: string) => processes.filter((process) => process.title === title);
   for (const title of ['kyso api', 'kyso signer', 'kyso ca', 'kyso notify', 'kyso catcher']) {
     t.equal(named(title).length, 1, title);
     t.notMatch(maps(named(title)[0]!.pid), /softhsm|pkcs11/, `${title} maps none`);
@@ -55,7 +55,7 @@ t.test(
     t.match(await ready.json(), { tier: 'production' });
 
     const processes = descendants(sandbox.supervisor.pid!);
-    const one = (name: keyof typeof users) => processes.find((process) => process.title.startsWith(`kyso ${name}`))!;
+    const one = (name: keyof typeof users) => processes.find((process) => process.title === `kyso ${name}`)!;
     for (const name of ['api', 'signer', 'ca', 'notify', 'catcher'] as const) {
       t.equal(statSync(`/proc/${one(name).pid}`).uid, users[name], `${name} runs as its own user`);
       t.match(readFileSync(`/proc/${one(name).pid}/status`, 'latin1'), /^Groups:\s*$/m, 'without supplementary groups');
@@ -110,7 +110,7 @@ t.test('S26, S51: a token that is out of reach answers 503 with nothing spent, a
 
   const directory = pathsOf(sandbox.config).token('signer');
   renameSync(join(directory, 'tokens'), join(directory, 'away'));
-  const signer = descendants(sandbox.supervisor.pid!).find(({ title }) => title.startsWith('kyso signer'));
+  const signer = descendants(sandbox.supervisor.pid!).find(({ title }) => title === 'kyso signer');
   for (const { pid } of descendants(signer!.pid)) process.kill(pid, 'SIGKILL');
   await delay(500);
   const refused = await sign();

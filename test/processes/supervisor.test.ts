@@ -31,7 +31,7 @@ function serve(t: Test, config: Config): ChildProcess {
 
 const alive = (pid: number) => existsSync(`/proc/${pid}/exe`);
 const named = (supervisor: ChildProcess, title: string) =>
-  descendants(supervisor.pid!).filter((process) => process.title.startsWith(title));
+  descendants(supervisor.pid!).filter((process) => process.title === title);
 
 t.test('S72: whoever is killed is replaced, and no process outlives the supervisor', async (t) => {
   const config = await installation(t);
