@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 
-export type Route = { method: string; url: string; authentication: string; body: unknown };
+export type Route = { method: string; url: string; authentication: string; body: unknown; query: unknown };
 
 const announced = 'fastify.initialization';
 
@@ -19,7 +19,7 @@ export async function withRoutes<T>(start: () => Promise<T>): Promise<{ made: T;
   // Only now: a plugin may have said later who may call the routes of a package that it brought in.
   const routes = seen.flatMap(({ method, url, config, schema }) =>
     [method].flat().map((one) => ({
-      ...{ method: one, url, body: schema?.body },
+      ...{ method: one, url, body: schema?.body, query: schema?.querystring },
       authentication: config?.authentication ?? 'undeclared',
     })),
   );
