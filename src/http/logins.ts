@@ -6,7 +6,7 @@ import type { Argon2Cost } from '../crypto/argon2.ts';
 import { decoyRecord, hashPassword, passwordMatches } from '../crypto/password.ts';
 import { clientWorks, directClient } from '../store/api/clients.ts';
 import { insertGrant, revokeGrantsOf } from '../store/api/grants.ts';
-import { findLogin, loginOf, putLogin } from '../store/api/logins.ts';
+import { findLogin, holdLogin, loginOf, putLogin } from '../store/api/logins.ts';
 import type { ApiStore, Grant, Login } from '../store/api/tables.ts';
 import { mayTry, type Try, tryWasRight } from './throttle.ts';
 import { turns } from './turns.ts';
@@ -96,6 +96,7 @@ export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Cloc
     async login({ userID, password, source, scope, rememberMe = false }) {
       const login = await checked(userID, password, source);
       return store.write(async (tx) => {
+        if (!(await holdLogin(tx, login))) throw new KysoError('loginInvalid', 'the password was changed meanwhile');
         if (!(await clientWorks(tx, directClient))) throw new KysoError('clientSuspended');
         const createdAt = clock.now();
         const expiresAt = createdAt + (rememberMe ? grantLifetime.remembered : grantLifetime.once);

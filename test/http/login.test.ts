@@ -169,3 +169,20 @@ t.test('a new password ends all logins with the old one', async (t) => {
     await t.rejects(change(next, 'Thêm một mật khẩu', '192.0.2.5'), refused('loginInvalid'), 'S42: tries are counted');
   });
 });
+
+t.test('a login with the old password that is under way while it is changed leaves nothing behind', async (t) => {
+  await onBothEngines(t, async (t, stores) => {
+    const { clock, store } = await startApi(t, { store: await stores.open(apiDomain) });
+    const desk = loginDesk({ store, clock, cost: cheap });
+    let password = lan.password;
+    for (let n = 0; n < 20; n += 1) {
+      const next = `mật khẩu thứ ${n} của Lan`;
+      const login = () => desk.login({ userID: lan.userID, password, source: `192.0.2.${n}`, scope: 'csc' });
+      const change = desk.changePassword(lan.subscriber, password, next, '198.51.100.1');
+      await Promise.all([change, login().catch(() => {}), login().catch(() => {})]);
+      const live = (await store.read.db.select().from(store.read.t.grants)).filter((grant) => !grant.revokedAt);
+      t.same(live, []);
+      password = next;
+    }
+  });
+});

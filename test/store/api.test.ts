@@ -12,7 +12,7 @@ import {
   revokeGrant,
   revokeGrantsOf,
 } from '../../src/store/api/grants.ts';
-import { findLogin, loginOf, putLogin } from '../../src/store/api/logins.ts';
+import { findLogin, holdLogin, loginOf, putLogin } from '../../src/store/api/logins.ts';
 import { insertRefreshToken, spendRefreshToken } from '../../src/store/api/refresh-tokens.ts';
 import { settingOr } from '../../src/store/api/settings.ts';
 import { apiDomain } from '../../src/store/api/tables.ts';
@@ -96,8 +96,11 @@ t.test('logins', async (t) => {
     const lan = { userId: 'lan', subscriber: 's-lan', ...record() };
     t.ok(await store.write((tx) => putLogin(tx, lan, now)));
     t.equal(await findLogin(store.read, 'nobody'), undefined, 'an unknown user has no login');
+    const before = (await findLogin(store.read, 'lan'))!;
+    t.ok(await store.write((tx) => holdLogin(tx, before)));
     const changed = { ...lan, ...record() };
     t.ok(await store.write((tx) => putLogin(tx, changed, now + 5)), 'a new password of the same subscriber');
+    t.notOk(await store.write((tx) => holdLogin(tx, before)), 'whoever checked the old one comes too late');
     const after = await findLogin(store.read, 'lan');
     t.same([after?.hash, after?.createdAt, after?.changedAt], [changed.hash, now, now + 5]);
     const stranger = { ...record(), userId: 'lan', subscriber: 's-other' };
@@ -158,6 +161,7 @@ t.test('grants, tokens and clients', async (t) => {
     t.ok(await live('g2'));
     await store.write((tx) => revokeGrantsOf(tx, 's-lan', now + 1));
     t.notOk(await live('g2'), 'all that somebody granted ends at once');
+    t.equal(await store.write((tx) => moveGrantEnd(tx, 'g2', now + hour)), undefined, 'and is prolonged no more');
     const ended = await store.read.db.select().from(store.read.t.grants);
     t.same(ended.map(({ revokedAt }) => revokedAt).sort(), [now, now + 1], 'what was revoked before stays as it was');
 

@@ -35,9 +35,14 @@ const isLive = ({ t: { clients, grants } }: ApiTx, now: number) => [
   eq(clients.suspended, false),
 ];
 
-/** Moves the end of a grant; the grant as it is now. */
+/** Moves the end of a grant, unless it was revoked; the grant as it is now. */
 export async function moveGrantEnd(tx: ApiTx, id: string, expiresAt: number): Promise<Grant | undefined> {
-  const [grant] = await tx.db.update(tx.t.grants).set({ expiresAt }).where(eq(tx.t.grants.id, id)).returning();
+  const { grants } = tx.t;
+  const [grant] = await tx.db
+    .update(grants)
+    .set({ expiresAt })
+    .where(and(eq(grants.id, id), isNull(grants.revokedAt)))
+    .returning();
   return grant;
 }
 

@@ -1,4 +1,4 @@
-import { eq } from '../drizzle.ts';
+import { and, eq } from '../drizzle.ts';
 import type { ApiTx, Login } from './tables.ts';
 
 /** The login of this user ID. */
@@ -11,6 +11,20 @@ export async function findLogin(tx: ApiTx, userId: string): Promise<Login | unde
 export async function loginOf(tx: ApiTx, subscriber: string): Promise<Login | undefined> {
   const [login] = await tx.db.select().from(tx.t.logins).where(eq(tx.t.logins.subscriber, subscriber));
   return login;
+}
+
+/**
+ * True when this is still the login's password. It stays so until the end of the transaction: a change waits, and then
+ * finds what was granted meanwhile.
+ */
+export async function holdLogin(tx: ApiTx, { userId, hash }: Login): Promise<boolean> {
+  const { logins } = tx.t;
+  const rows = await tx.db
+    .update(logins)
+    .set({ userId })
+    .where(and(eq(logins.userId, userId), eq(logins.hash, hash)))
+    .returning({ userId: logins.userId });
+  return rows.length > 0;
 }
 
 /**
