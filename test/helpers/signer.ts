@@ -62,7 +62,12 @@ export type TestSigner = {
   newPerson(options?: PersonOptions): Promise<TestPerson>;
 };
 
-export async function newSigner(t: Test, stores: Stores, token: Token, clock = fakeClock()): Promise<TestSigner> {
+export async function newSigner(
+  t: Test,
+  stores: Pick<Stores, 'location'>,
+  token: Token,
+  clock = fakeClock(),
+): Promise<TestSigner> {
   const location = await stores.location();
   const store = await openStore(signerDomain, location);
   t.teardown(() => store.close());

@@ -61,6 +61,8 @@ t.test('info is truthful and needs no token', async (t) => {
   );
   t.equal((await post(app, '/csc/v1/info', { lang: null, clientData: null })).statusCode, 200, 'null is absent');
   t.equal((await app.inject({ method: 'POST', url: '/csc/v1/info' })).statusCode, 200, 'no body is no members');
+  for (const url of ['//csc/v1/info', '/csc//v1/info', '/csc/v1///info?x=//'])
+    t.equal((await post(app, url, {})).statusCode, 200, `${url}: a base that ends with a slash`);
 
   const logo = await app.inject({ method: 'GET', url: '/logo.png' });
   t.equal(logo.headers['content-type'], 'image/png');
@@ -272,6 +274,7 @@ t.test('what a client may do because it cannot do otherwise, and only when it is
   signer.script['credentials.info'] = () => credential;
   signer.script['credentials.authorize'] = () => ({ sad: 's', expiresIn: 300 });
   signer.script['credentials.sendOTP'] = () => ({});
+  signer.script['sad.check'] = () => ({});
   signer.script['signatures.signHash'] = ({ hashes }) => ({ signatures: hashes });
   const hash = [digest().toString('base64')];
   const factors = { PIN: '12345678', OTP: '123456' };

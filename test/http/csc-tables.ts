@@ -19,7 +19,12 @@ export const cscTables: Record<string, TableRow[]> = {
     'Invalid string parameter token_type_hint',
     'Invalid string parameter token',
   ),
-  'credentials/list': bad(h1, 'Invalid parameter pageToken', 'userID parameter MUST be null'),
+  'credentials/list': bad(
+    h1,
+    'Invalid parameter pageToken',
+    'userID parameter MUST be null',
+    'Invalid parameter userID',
+  ),
   'credentials/info': bad(
     h1,
     missing('string', 'credentialID'),
@@ -67,14 +72,8 @@ export const cscTables: Record<string, TableRow[]> = {
       'Invalid parameter clientData',
       'Invalid digest value length',
       'SAD expired',
-      "Signing certificate 'O=Trường THPT Hòa Bình,CN=Nguyễn Thị Lan' is expired.",
+      "Signing certificate 'O=[organization],CN=[common_name]' is expired.",
     ),
     [400, 'invalid_otp', 'The OTP is invalid'],
   ],
 };
-
-/**
- * Rows of the tables that this service has no occasion for: `Invalid parameter userID` (§11.4) is for authorization
- * that is not of one user, which there is none of.
- */
-export const withoutOccasion: TableRow[] = bad('Invalid parameter userID');

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import type { Test } from 'tap';
 import { Compile } from 'typebox/compile';
 import type { Clock } from '../../src/base/clock.ts';
@@ -11,6 +11,7 @@ import { type SignerContract, signerContract } from '../../src/ipc/signer-contra
 import { findLogin } from '../../src/store/api/logins.ts';
 import { type ApiStore, apiDomain } from '../../src/store/api/tables.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { checkAnswer } from './answers.ts';
 
 export type Script<C extends Contract> = {
   -readonly [M in keyof C]?: (params: Params<C, M>) => Result<C, M> | Promise<Result<C, M>>;
@@ -75,20 +76,25 @@ export type Sandbox = {
   store: ApiStore;
   clock: ReturnType<typeof clockAt>;
   /** POSTs JSON under the CSC base with a live token of Lan's, unless other headers are given. */
-  csc(method: string, body: unknown, headers?: Record<string, string>): ReturnType<typeof post>;
+  csc(method: string, body: unknown, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
   token: string;
 };
 
-/** An API over a fresh store in which Lan has a login, with a scripted signer and ca. */
+/** An API over a fresh store in which Lan has a login, with a scripted ca, and a scripted signer unless one is given. */
 export async function startApi(
   t: Test,
-  { store, config: changes = {} }: { store?: ApiStore; config?: Partial<ApiConfig> } = {},
+  {
+    store,
+    config: changes = {},
+    signer: real,
+  }: { store?: ApiStore; config?: Partial<ApiConfig>; signer?: Peer<SignerContract> } = {},
 ): Promise<Sandbox> {
   const opened = store ?? (await openStore(apiDomain, { engine: 'sqlite', file: join(t.testdir(), 'api.db') }));
   const clock = clockAt(startOfTests);
   const signer = scriptedPeer<SignerContract>(signerContract, {});
   const ca = scriptedPeer<typeof caContract>(caContract, {});
-  const app = await buildApi({ config: { ...config, ...changes }, signer, ca, store: opened, clock });
+  const parts = { ca, store: opened, clock, signer: real ?? signer };
+  const app = await buildApi({ config: { ...config, ...changes }, ...parts });
   t.teardown(async () => {
     await app.close();
     if (!store) await opened.close();
@@ -105,8 +111,11 @@ export async function startApi(
     store: opened,
     clock,
     token,
-    csc: (method, body, headers = { authorization: `Bearer ${token}` }) =>
-      post(app, `/csc/v1/${method}`, body, headers),
+    async csc(method, body, headers = { authorization: `Bearer ${token}` }) {
+      const answer = await post(app, `/csc/v1/${method}`, body, headers);
+      checkAnswer(t, method, answer);
+      return answer;
+    },
   };
 }
 
