@@ -13,6 +13,8 @@ async function run(command: string, args: string[]): Promise<number | undefined>
     case 'notify':
     case 'catcher': {
       const step = args[0] && !args[0].startsWith('-') ? args[0] : undefined;
+      if (command === 'signer' && step === 'attest-phone')
+        return (await import('./cli/attest-phone.ts')).attestPhone(args.slice(1));
       if (step)
         return (await import('./cli/init.ts')).init(command, step, args.slice(1), await import('./processes/init.ts'));
       return (await import('./processes/run.ts')).run(command, args);
@@ -21,6 +23,8 @@ async function run(command: string, args: string[]): Promise<number | undefined>
       return (await import('./cli/serve.ts')).serve(args, (await import('./processes/supervisor.ts')).supervise);
     case 'sign':
       return (await import('./cli/sign.ts')).sign(args);
+    case 'subscriber':
+      return (await import('./cli/subscriber.ts')).subscriber(args);
     case 'client':
       return (await import('./cli/client.ts')).client(args);
     case 'sandbox':

@@ -4,6 +4,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       makes a sandbox, signs a PDF through the HTTP API, verifies it, and serves until Ctrl-C
   kyso sign FILE.pdf -o OUT.pdf [--visible] [--reason TEXT] …
       signs PDFs through any CSC v1 service; kyso sign --help
+  kyso subscriber activate|status|pin|password|freeze|unfreeze|history|totp
+      a holder's own account, over HTTPS; kyso subscriber --help
   kyso serve [--dir DIR] [--port N]
       starts api, signer and ca, each under a user of its own when started as root
   kyso sandbox init [--dir DIR] [--port N] [--postgresql URL]
@@ -13,6 +15,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       the one-time code that the subscriber's authenticator app shows now
   kyso client list|set|suspend|resume [--dir DIR]
       applications, and what each may do beyond CSC's letter; kyso client --help
+  kyso signer attest-phone USERID --by WHO [--dir DIR]
+      somebody who knows the subscriber says that a new phone is theirs
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
