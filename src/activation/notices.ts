@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { kindOf } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { deriveKey, open, seal } from '../crypto/seal.ts';
 import type { Peer } from '../ipc/contract.ts';
@@ -6,6 +7,7 @@ import type { NotifyContract, OutboundMessage, TemplateName } from '../ipc/notif
 import { deleteNotices, insertNotice, oldestNotices } from '../store/signer/notices.ts';
 import type { Notice as NoticeRow, SignerTx, Subscriber } from '../store/signer/tables.ts';
 import type { Signer } from './context.ts';
+import { localTime } from './local-time.ts';
 
 /** How long a notice that carries no secret is worth delivering, in milliseconds. */
 const noticeLifetime = 14 * 24 * 3_600_000;
@@ -42,7 +44,7 @@ export async function announce(
       channel,
       to: channel === 'email' ? person.email : person.phone,
       template,
-      values: { name: person.name, ...values },
+      values: { name: person.name, time: localTime(createdAt), ...values },
       expiresAt: expiresAt ?? createdAt + noticeLifetime,
     };
     const sealed = seal(keyOf(signer, message.id), Buffer.from(JSON.stringify(message)), facts(message.id));
@@ -82,17 +84,28 @@ export function dispatchNotices(
     const { store } = signer;
     const rows = await oldestNotices(store.read, batch);
     if (rows.length === 0) return false;
-    const unreadable: unknown[] = [];
-    const messages = rows.flatMap((row) => readable(row, (error) => unreadable.push(error)));
-    if (messages.length > 0) await notify.call('messages.post', { messages });
+    const givenUp: unknown[] = [];
+    const messages = rows.flatMap((row) => readable(row, (error) => givenUp.push(error)));
+    if (messages.length > 0) await post(messages, (error) => givenUp.push(error));
     await store.write((tx) =>
       deleteNotices(
         tx,
         rows.map(({ id }) => id),
       ),
     );
-    for (const error of unreadable) onError(error);
+    for (const error of givenUp) onError(error);
     return rows.length === batch;
+  }
+
+  /** One message that notify cannot take must not hold up the others: then each goes alone, and that one is given up. */
+  async function post(messages: OutboundMessage[], report: (error: unknown) => void): Promise<void> {
+    try {
+      await notify.call('messages.post', { messages });
+    } catch (error) {
+      if (kindOf(error) !== 'requestInvalid') throw error;
+      if (messages.length === 1) return report(error);
+      for (const message of messages) await post([message], report);
+    }
   }
 
   /** A notice that somebody changed in the store is reported and given up, so that the others go out. */

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Closed, Empty, Id, KeyTypeField, OtpField, Text, UserId } from './fields.ts';
+import { Closed, Email, Empty, Id, KeyTypeField, OtpField, Phone, Text, UserId } from './fields.ts';
 
 /**
  * A line of the sandbox, in place of an approved dossier line: who, and which certificate. Its RFC 8785 JSON is
@@ -8,8 +8,8 @@ import { Closed, Empty, Id, KeyTypeField, OtpField, Text, UserId } from './field
 export const SandboxLine = Closed({
   userID: UserId,
   name: Text(200),
-  email: Text(254),
-  phone: Text(16),
+  email: Email,
+  phone: Phone,
   keyType: KeyTypeField,
   otp: OtpField,
   /** Distinguishes several credentials of one person. */

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Bytes, Closed, Id, Instant, KeyTypeField, OtpField, Text, UserId } from './fields.ts';
+import { Bytes, Closed, Email, Id, Instant, KeyTypeField, OtpField, Phone, Text, UserId } from './fields.ts';
 
 /**
  * What ca tells signer. Orders are durable, numbered without a gap from 1, and applied in that order; a heartbeat
@@ -12,8 +12,8 @@ export const Order = Type.Union([
     subscriber: Id,
     userID: UserId,
     name: Text(200),
-    email: Text(254),
-    phone: Text(16),
+    email: Email,
+    phone: Phone,
   }),
   /** A key pair for a credential; signer answers with its attestation over {credential, subscriber, spki, lineHash}. */
   Closed({

@@ -12,6 +12,10 @@ export const Text = (maxLength: number) => Type.String({ maxLength });
 export const KeyTypeField = Type.Enum(['RSA-2048', 'RSA-3072', 'RSA-4096', 'EC-P256', 'EC-P384', 'EC-P521']);
 /** How the holder of a credential gets one-time codes: from an authenticator app, or by e-mail on request. */
 export const OtpField = Type.Enum(['totp', 'email']);
+/** One address in the plain form that people have; whether it is theirs, only its owner shows. */
+export const Email = Type.String({ maxLength: 254, pattern: '^[^\\s@,;:<>()"\'\\\\]{1,64}@[A-Za-z0-9.-]{1,189}$' });
+/** E.164. */
+export const Phone = Type.String({ pattern: '^\\+[1-9][0-9]{6,14}$' });
 export const Empty = Type.Object({}, { additionalProperties: false });
 
 /** A closed object: unknown members are refused on our own wires (design §8). */

@@ -166,6 +166,30 @@ t.test('what the holder is told', async (t) => {
       t.match(world.troubles.map(kindOf), ['integrity']);
     },
 
+    'S87: a notice that notify refuses is reported and given up, and keeps no other from going out': async (
+      t,
+      stores,
+    ) => {
+      const { world, person } = await setUp(t, stores);
+      await told(world, person, 'activated');
+      const { call } = world.notify;
+      let refused: string | undefined;
+      world.notify.call = async (method, params) => {
+        const { messages = [] } = params as { messages?: { id: string }[] };
+        refused ??= messages[0]?.id;
+        if (messages.some(({ id }) => id === refused)) throw new KysoError('requestInvalid', 'no such address');
+        return call(method, params);
+      };
+      world.notify.away = true;
+      const hashes = randomHashes(3);
+      const sad = await person.authorize(hashes);
+      for (const hash of hashes) await person.signHash(sad, [hash]);
+      world.notify.away = false;
+      t.equal((await told(world, person, 'signed')).length, 2);
+      t.match(world.troubles.map(kindOf), ['requestInvalid']);
+      t.same(await waiting(world), []);
+    },
+
     'S87: a notice whose handover was not confirmed is handed over again under its id': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       await told(world, person, 'activated');
