@@ -86,6 +86,37 @@ t.test('kyso subscriber, where something is wrong', async (t) => {
     t.match(closed, { status: 1, stderr: /does not answer \(ECONNREFUSED\): check --url/ });
   });
 
+  await t.test(
+    'S29: no control character of a server reaches the terminal; and whatever happens, it logs out',
+    async (t) => {
+      const hostile = 'x\u001b[2J\u0007\u202ey\nz';
+      const entry = { at: 0, event: hostile, result: 'done', client: hostile, detail: hostile };
+      const answers: Record<string, [number, object]> = {
+        '/login': [200, { access_token: 'token' }],
+        '/account': [200, { userID: hostile, name: hostile, status: 'active', pinLockedUntil: 0, otpLockedUntil: 0 }],
+        '/history': [200, { entries: [entry], before: hostile }],
+        '/freeze': [503, { error: 'busy', error_description: { vi: hostile, en: hostile } }],
+      };
+      const asked: string[] = [];
+      const server = createServer((request, response) => {
+        const path = request.url?.replace('/subscriber/v1', '') ?? '';
+        asked.push(path);
+        const [status, body] = answers[path] ?? [204, undefined];
+        response.writeHead(status).end(body && JSON.stringify(body));
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      t.teardown(() => server.close());
+      const { port } = server.address() as AddressInfo;
+      for (const command of ['status', 'history', 'freeze']) {
+        const where = ['--url', `http://127.0.0.1:${port}`, '--user', 'x'];
+        const { stdout, stderr } = await inProcess([command, ...where], ['p']);
+        t.match(stdout + stderr, /x \[2J y z/, command);
+        t.notMatch(stdout + stderr, /[\u0000-\u0009\u000b-\u001f\u007f\u202e]/);
+      }
+      t.same(asked.filter((path) => path === '/logout').length, 3);
+    },
+  );
+
   await t.test('--ca trusts a private authority; without it the fix is named', async (t) => {
     const world = await signerFor(t, token);
     const person = await world.newPerson({ activate: false });
