@@ -1,4 +1,4 @@
-import type { SignatureDetails } from './signature-field.ts';
+import type { ShownDetails } from './signature-field.ts';
 
 /** What measures a text in the font of the appearance, in points. */
 export type Measure = (text: string, size: number) => number;
@@ -10,7 +10,7 @@ const [largest, smallest, step] = [10, 4, 0.5];
 const leadingOf = (size: number) => size * 1.25;
 
 /** What a visible signature says, in Vietnamese: who, why, where, and when by the signer's clock. */
-export function appearanceLines({ name, reason, location, signingTime }: SignatureDetails): string[] {
+export function appearanceLines({ holder, name = holder, reason, location, signingTime }: ShownDetails): string[] {
   const time = signingTime.toLocaleString('vi-VN', { timeZone: 'Asia/Ho_Chi_Minh', hour12: false });
   return [
     ...(name ? [`Ký bởi: ${name}`] : []),
@@ -36,8 +36,10 @@ export function layOut(texts: readonly string[], width: number, height: number, 
     const leading = leadingOf(size);
     if (lines.length * leading <= height) return { lines, size, leading };
     if (size > smallest) continue;
-    const fitting = Math.max(1, Math.floor(height / leading));
-    return { lines: [...lines.slice(0, fitting - 1), `${lines[fitting - 1]?.slice(0, -1) ?? ''}…`], size, leading };
+    const kept = lines.slice(0, Math.max(1, Math.floor(height / leading)));
+    let last = kept.pop() ?? '';
+    while (last !== '' && measure(`${last}…`, size) > width) last = last.slice(0, -1);
+    return { lines: [...kept, `${last}…`], size, leading };
   }
 }
 

@@ -19,7 +19,7 @@ import {
 } from '@cantoo/pdf-lib';
 import * as fontkit from 'fontkit';
 import { appearanceLines, layOut } from './appearance-text.ts';
-import type { SignatureDetails } from './signature-field.ts';
+import type { ShownDetails } from './signature-field.ts';
 
 /** Width and height in points, as the reader sees them; `rotation` is the page's, in degrees clockwise. */
 export type AppearanceBox = { width: number; height: number; rotation: number };
@@ -35,7 +35,7 @@ const margin = 4;
 export async function addAppearance(
   document: PDFDocument,
   { width, height, rotation }: AppearanceBox,
-  details: SignatureDetails,
+  details: ShownDetails,
 ): Promise<PDFRef> {
   const font = await embedFont(document);
   const known = new Set(font.getCharacterSet());

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { KysoError } from '../base/errors.ts';
 import { digests, type SignScheme } from '../crypto/algorithms.ts';
 import { createVerifier } from '../crypto/verify.ts';
@@ -37,7 +37,8 @@ export async function preparePdf(pdf: Uint8Array, options: PdfSignatureOptions):
     signature: Buffer.alloc(LONGEST_SIGNATURE),
     chain,
   });
-  const revision = await appendRevision(pdf, (document) => addSignatureField(document, model.length, options, options));
+  const details = { ...options, holder: commonName(chain[0]) };
+  const revision = await appendRevision(pdf, (document) => addSignatureField(document, model.length, details, options));
   const contents = patchByteRange(revision, pdf.length);
   const context = { contents, signedAttributes: attributesOver(digestByteRange(contents, digest)), scheme, chain };
   return { toSign: digestToSign(context), context };
@@ -63,4 +64,9 @@ export function embedSignature(context: SigningContext, signature: Uint8Array): 
 /** What gets signed is the digest of the attributes, which hold the document's (RFC 5652 §5.4). */
 function digestToSign({ scheme, signedAttributes }: SigningContext): Buffer {
   return createHash(scheme.digest).update(signedAttributes).digest();
+}
+
+function commonName(certificate: Uint8Array): string | undefined {
+  const { CN } = new X509Certificate(certificate).toLegacyObject().subject;
+  return Array.isArray(CN) ? CN.at(-1) : CN;
 }

@@ -57,8 +57,8 @@ export async function signPdf(pdf: Uint8Array, options: SignPdfOptions): Promise
 /**
  * Signs PDFs through the CSC API under one authorization: PAdES-B-B, as incremental updates. Only digests leave this
  * machine, and they are named at authorization, so that it is good for these documents alone (SCAL "2"). All documents
- * are prepared before anybody is asked for a PIN. The algorithm is the first that the service lists for the key. The
- * access token is revoked at the end.
+ * are prepared before anybody is asked for a PIN. The algorithm is the first that the service lists for the key and that
+ * is known here. The access token is revoked at the end.
  * @throws KysoError document — a PDF cannot be signed; its name is in the message, and nothing was asked of the signer
  * @throws KysoError credentialUnknown, credentialDisabled, signAlgoInvalid — no credential that can do this
  * @throws KysoError numSignaturesTooHigh — more documents than the credential signs at once
@@ -66,6 +66,7 @@ export async function signPdf(pdf: Uint8Array, options: SignPdfOptions): Promise
  * @throws KysoError unavailable, CscError — as the methods of {@link CscClient}
  */
 export async function signPdfs(documents: readonly NamedPdf[], options: SignPdfOptions): Promise<Buffer[]> {
+  if (documents.length === 0) return [];
   options.onStep?.('auth/login');
   const { accessToken } = await options.client.login(options.userID, options.password);
   try {
@@ -153,13 +154,13 @@ async function pick(credentialIDs: string[], wanted: SignPdfOptions['credentialI
   throw new KysoError('credentialUnknown', 'The account does not have this credential.');
 }
 
-/** The first algorithm that the service lists for the key, with the digest that it implies (SHA-256 if none). */
+/** The first known algorithm that the service lists for the key, with the digest that it implies (SHA-256 if none). */
 function chooseAlgorithm({ key, authMode, cert }: CredentialInfo) {
   if (key.status === 'disabled') throw new KysoError('credentialDisabled', 'The credential is disabled.');
   if (authMode !== 'explicit') {
     throw new KysoError('credentialUnknown', 'The credential is not one that is opened with PIN and one-time code.');
   }
-  const signAlgo = key.algo[0]!;
+  const signAlgo = key.algo.find((oid) => signAlgos.some((row) => row.oid === oid)) ?? key.algo[0]!;
   const { keyType } = signerKey(cert.certificates[0]);
   const implied = signAlgos.find((row) => row.oid === signAlgo)?.digest;
   const hashAlgo = implied ? undefined : digests['SHA-256'].oid;

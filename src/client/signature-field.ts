@@ -7,7 +7,8 @@ import {
   PDFHexString,
   PDFName,
   PDFNumber,
-  PDFRef,
+  type PDFPage,
+  type PDFRef,
   PDFString,
 } from '@cantoo/pdf-lib';
 import { KysoError } from '../base/errors.ts';
@@ -21,6 +22,9 @@ export type SignatureDetails = {
   location?: string | undefined;
   name?: string | undefined;
 };
+
+/** And what is seen of it: the name in the certificate, where none is given. */
+export type ShownDetails = SignatureDetails & { holder?: string | undefined };
 
 /**
  * Where a signature stands: in a new field, invisible or not (`true`: lower right on the first page), or in the empty
@@ -46,7 +50,7 @@ const PRINT_AND_LOCKED = 4 + 128;
 export async function addSignatureField(
   document: PDFDocument,
   room: number,
-  details: SignatureDetails,
+  details: ShownDetails,
   { visible, field }: SignatureLook = {},
 ): Promise<void> {
   const { context } = document;
@@ -72,7 +76,7 @@ export async function addSignatureField(
   form.addField(addWidget(document, value, place, appearance));
 }
 
-function appearanceOf(document: PDFDocument, rect: number[], rotation: number, details: SignatureDetails) {
+function appearanceOf(document: PDFDocument, rect: number[], rotation: number, details: ShownDetails) {
   const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = rect;
   const [width, height] = [Math.abs(x2 - x1), Math.abs(y2 - y1)];
   const turned = rotation === 90 || rotation === 270;
@@ -107,7 +111,7 @@ function addWidget(document: PDFDocument, value: PDFRef, place?: Place, appearan
 }
 
 /** Signs a field that the document's author left empty. */
-async function fillField(document: PDFDocument, name: string, value: PDFRef, details: SignatureDetails): Promise<void> {
+async function fillField(document: PDFDocument, name: string, value: PDFRef, details: ShownDetails): Promise<void> {
   const fields = document.catalog.getOrCreateAcroForm().getAllFields();
   const empty = ([field]: [PDFAcroField, PDFRef]) =>
     field instanceof PDFAcroSignature && !field.dict.has(PDFName.of('V'));
@@ -133,8 +137,15 @@ function widgetOf(field: PDFDict): PDFDict {
   return kids && kids.size() > 0 ? kids.lookup(0, PDFDict) : field;
 }
 
+/** The turn of the page that a widget says it is on, or else that has it among its annotations. */
 function rotationOf(document: PDFDocument, widget: PDFDict): number {
-  const ref = widget.get(PDFName.of('P'));
-  const page = document.getPages().find((one) => ref instanceof PDFRef && one.ref === ref);
+  const pages = document.getPages();
+  const named = widget.get(PDFName.of('P'));
+  const holds = (page: PDFPage) =>
+    page.node
+      .Annots()
+      ?.asArray()
+      .some((entry) => document.context.lookup(entry) === widget);
+  const page = pages.find(({ ref }) => ref === named) ?? pages.find(holds);
   return (((page?.getRotation().angle ?? 0) % 360) + 360) % 360;
 }

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { degrees, PDFDocument, PDFName, PDFString } from '@cantoo/pdf-lib';
 import t, { type Test } from 'tap';
+import { layOut } from '../../src/client/appearance-text.ts';
 import { embedSignature, type PdfSignatureOptions, preparePdf } from '../../src/client/index.ts';
 import { refused } from '../helpers/refused.ts';
 import { createTestPki, newkeys } from './certificates.ts';
@@ -29,6 +30,13 @@ function textOf(pdf: Buffer): string {
   const file = join(pki.directory, 'text.pdf');
   writeFileSync(file, pdf);
   return execFileSync('pdftotext', ['-raw', file, '-'], { encoding: 'utf8' }).replace(/\s+/g, ' ');
+}
+
+/** The words of the pages as they are shown, each with its box, from the upper left. */
+function boxesOf(pdf: Buffer): string {
+  const file = join(pki.directory, 'boxes.pdf');
+  writeFileSync(file, pdf);
+  return execFileSync('pdftotext', ['-bbox', file, '-'], { encoding: 'utf8' });
 }
 
 function judge(t: Test, pdf: Buffer, count: number): void {
@@ -67,10 +75,7 @@ t.test('on a turned page the signature stands upright where it was put', async (
     const page = document.addPage([400, 600]);
     page.setRotation(degrees(angle));
     const pdf = await signed(await document.save(), { visible: { page: 1, x: 20, y: 30, width: 200, height: 60 } });
-    const file = join(pki.directory, 'turned.pdf');
-    writeFileSync(file, pdf);
-    const boxes = execFileSync('pdftotext', ['-bbox', file, '-'], { encoding: 'utf8' });
-    const [, left, top] = /xMin="([\d.]+)" yMin="([\d.]+)"[^>]*>Ký</.exec(boxes) ?? [];
+    const [, left, top] = /xMin="([\d.]+)" yMin="([\d.]+)"[^>]*>Ký</.exec(boxesOf(pdf)) ?? [];
     const shownHeight = angle % 180 === 0 ? 600 : 400;
     t.ok(Math.abs(Number(left) - 24) < 3, `${angle}°: ${left} from the left`);
     t.ok(Math.abs(Number(top) - (shownHeight - 90 + 4)) < 8, `${angle}°: ${top} from the top`);
@@ -87,6 +92,26 @@ t.test('S29: hostile and endless texts stay in their box, and say what they say'
   t.ok(textOf(hostile).includes('Lý do: ?? ?'), 'what the font lacks is seen to be missing');
 });
 
+t.test('where no name is given, the one in the certificate is seen, and /Name is left out', async (t) => {
+  const pdf = await signed(sample, { name: undefined });
+  t.match(textOf(pdf), 'Ký bởi: Nguyễn Văn Mẫu');
+  t.notMatch(pdf.subarray(sample.length).toString('latin1'), '/Name ');
+});
+
+t.test('no line is wider than its box, however its text is cut', async (t) => {
+  const measure = (text: string, size: number) => text.length * size * (text.includes('…') ? 1.2 : 1);
+  for (const [texts, width, height] of [
+    [['một hai ba bốn năm'], 40, 100],
+    [['m'.repeat(100), 'hai'], 40, 12],
+    [['ngắn', 'hai'], 20, 5],
+    [['một'], 4, 4],
+  ] as const) {
+    const { lines, size } = layOut(texts, width, height, measure);
+    for (const line of lines) t.ok(measure(line, size) <= width || [...line].length <= 1, `${line} in ${width}`);
+  }
+  t.same(layOut(['một hai ba'], 70, 100, measure), { lines: ['một hai', 'ba'], size: 10, leading: 12.5 });
+});
+
 t.test('a place that is not on the page is refused with its size', async (t) => {
   const place = { page: 1, x: 10, y: 10, width: 100, height: 40 };
   for (const [what, changes] of [
@@ -100,18 +125,42 @@ t.test('a place that is not on the page is refused with its size', async (t) => 
   }
 });
 
-t.test('an empty signature field of the document is signed where it stands', async (t) => {
+/** The sample with an empty signature field; `kids` makes its widget an object of its own, without /P. */
+async function withEmptyField(rect: number[], { angle = 0, kids = false } = {}): Promise<Uint8Array> {
   const document = await PDFDocument.load(sample);
   const { context } = document;
   const page = document.getPage(0);
-  const widget = context.obj({
-    ...{ Type: 'Annot', Subtype: 'Widget', FT: 'Sig', Rect: [300, 200, 520, 260], P: page.ref, F: 4 },
-    T: PDFString.of('HieuTruong'),
-  });
-  const field = context.register(widget);
-  page.node.set(PDFName.of('Annots'), context.obj([field]));
+  page.setRotation(degrees(angle));
+  const name = { FT: 'Sig', T: PDFString.of('HieuTruong') };
+  const look = { Type: 'Annot', Subtype: 'Widget', Rect: rect, F: 4 };
+  const widget = context.register(context.obj(kids ? look : { ...name, ...look, P: page.ref }));
+  const field = kids ? context.register(context.obj({ ...name, Kids: [widget] })) : widget;
+  page.node.set(PDFName.of('Annots'), context.obj([widget]));
   document.catalog.getOrCreateAcroForm().addField(field);
-  const pdf = await document.save({ useObjectStreams: false });
+  return document.save({ useObjectStreams: false });
+}
+
+t.test('an empty field on a turned page is signed upright, also where its widget does not name the page', async (t) => {
+  for (const kids of [false, true]) {
+    const one = await signed(await withEmptyField([100, 300, 160, 520], { angle: 90, kids }), {
+      field: 'HieuTruong',
+    });
+    judge(t, one, 1);
+    const found = /xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">bởi:</.exec(boxesOf(one));
+    const [left = 0, top = 0, right = 0, bottom = 0] = found?.slice(1).map(Number) ?? [];
+    t.ok(left > 300 && right < 520 && top > 95 && bottom < 160, `in its box: ${left} ${top} ${right} ${bottom}`);
+    t.ok(right - left > bottom - top, 'and upright');
+  }
+});
+
+t.test('an empty field without size is signed without being seen', async (t) => {
+  const one = await signed(await withEmptyField([0, 0, 0, 0]), { field: 'HieuTruong' });
+  judge(t, one, 1);
+  t.notMatch(textOf(one), 'Ký bởi');
+});
+
+t.test('an empty signature field of the document is signed where it stands', async (t) => {
+  const pdf = await withEmptyField([300, 200, 520, 260]);
 
   const one = await signed(pdf, { field: 'HieuTruong' });
   judge(t, one, 1);

@@ -56,6 +56,63 @@ t.test('login sends Basic in UTF-8 and assumes 3600 s where expires_in is left o
   t.strictSame(calls[0], { method: 'auth/login', authorization: basic, body: {} });
 });
 
+t.test('rememberMe asks for a refresh token, which gives the next pair without the password', async (t) => {
+  const pair = { body: { access_token: 'a2', refresh_token: 'r2', expires_in: 900 } };
+  const { client, calls } = await answering(t, pair, pair);
+  await client.login('u', 'p', true);
+  t.strictSame(calls[0]?.body, { rememberMe: true });
+  t.strictSame(await client.refresh('r1'), { accessToken: 'a2', refreshToken: 'r2', expiresIn: 900 });
+  const body = { refresh_token: 'r1', rememberMe: true };
+  t.strictSame(calls[1], { method: 'auth/login', authorization: undefined, body });
+});
+
+t.test('auth/revoke ends the access token, or the token that is named; 204 and 200 with a body do', async (t) => {
+  const { client, calls } = await answering(t, { status: 204, body: '' }, { body: {} });
+  await client.revoke('token');
+  await client.revoke('token', 'refresh');
+  t.strictSame(
+    calls.map(({ authorization, body }) => [authorization, body]),
+    [
+      ['Bearer token', { token: 'token' }],
+      ['Bearer token', { token: 'refresh' }],
+    ],
+  );
+});
+
+t.test('credentials/sendOTP names the credential; 204 and 200 with a body do', async (t) => {
+  const { client, calls } = await answering(t, { status: 204, body: '' }, { body: {} });
+  await client.sendOTP('token', 'c1');
+  await client.sendOTP('token', 'c1');
+  t.strictSame(calls[0], {
+    method: 'credentials/sendOTP',
+    authorization: 'Bearer token',
+    body: { credentialID: 'c1' },
+  });
+});
+
+t.test(
+  'credentials/extendTransaction gives a SAD for another, with further hashes only where there are some',
+  async (t) => {
+    const { client, calls } = await answering(t, { body: { SAD: 's2', expiresIn: 300 } }, { body: { SAD: 's3' } });
+    t.strictSame(await client.extendTransaction('token', { credentialID: 'c1', SAD: 's1' }), {
+      SAD: 's2',
+      expiresIn: 300,
+    });
+    t.strictSame(await client.extendTransaction('token', { credentialID: 'c1', SAD: 's2', hash }), {
+      SAD: 's3',
+      expiresIn: 3600,
+    });
+    const texts = hash.map((bytes) => bytes.toString('base64'));
+    t.strictSame(
+      calls.map(({ body }) => body),
+      [
+        { credentialID: 'c1', SAD: 's1' },
+        { credentialID: 'c1', SAD: 's2', hash: texts },
+      ],
+    );
+  },
+);
+
 t.test('a user ID with a colon is refused before anything is sent (RFC 7617 §2)', async (t) => {
   const { client, calls } = await answering(t);
   await t.rejects(client.login('a:b', 'c'), refused('requestInvalid'));
@@ -112,7 +169,14 @@ t.test('signHash answers the signatures in the order of the hashes', async (t) =
   t.strictSame(calls[0]?.body, { ...signHash, hash: hash.map((bytes) => bytes.toString('base64')) });
 });
 
+t.test('signHash sends the parameters of RSASSA-PSS in base64', async (t) => {
+  const { client, calls } = await answering(t, { body: { signatures: ['AQ==', 'Ag=='] } });
+  await client.signHash('token', { ...signHash, signAlgoParams: Buffer.from('3000', 'hex') });
+  t.equal(calls[0]?.body.signAlgoParams, 'MAA=');
+});
+
 const all: Record<string, (client: CscClient) => Promise<unknown>> = {
+  'credentials/extendTransaction': (client) => client.extendTransaction('token', { credentialID: 'c1', SAD: 's' }),
   info: (client) => client.info(),
   'auth/login': (client) => client.login('u', 'p'),
   'credentials/list': (client) => client.credentialsList('token'),
@@ -121,7 +185,13 @@ const all: Record<string, (client: CscClient) => Promise<unknown>> = {
   'signatures/signHash': (client) => client.signHash('token', signHash),
 };
 
-for (const [method, call] of Object.entries(all)) {
+/** The methods whose answer says nothing. */
+const silent: typeof all = {
+  'auth/revoke': (client) => client.revoke('token'),
+  'credentials/sendOTP': (client) => client.sendOTP('token', 'c1'),
+};
+
+for (const [method, call] of Object.entries({ ...all, ...silent })) {
   t.test(`${method}: the error object becomes a CscError with status, error and description`, async (t) => {
     const body = { error: 'invalid_request', error_description: 'Invalid parameter SAD' };
     const { client } = await answering(t, { status: 400, body }, { status: 401, body: { error: 'invalid_token' } });
@@ -146,6 +216,15 @@ for (const [method, call] of Object.entries(all)) {
     for (const _ of bodies) await t.rejects(call(client), { name: 'CscError', status: 502, error: undefined });
   });
 
+  t.test(`${method}: a redirection is not followed, PIN and password stay here`, async (t) => {
+    const elsewhere = await answering(t, { body: {} });
+    const { client } = await answering(t, { status: 307, headers: { Location: `${elsewhere.baseUrl}/x` }, body: {} });
+    await t.rejects(call(client), refused('unavailable'));
+    t.equal(elsewhere.calls.length, 0);
+  });
+}
+
+for (const [method, call] of Object.entries(all)) {
   t.test(`${method}: an answer that is not the JSON object of the specification cannot be used`, async (t) => {
     const bodies = ['<html>OK</html>', '', '{"credentialIDs":[', [], null, {}, 'true'];
     const { client } = await answering(t, ...bodies.map((body) => ({ body })));
@@ -155,13 +234,6 @@ for (const [method, call] of Object.entries(all)) {
         message: `signing service to ${method} cannot be used`,
       });
     }
-  });
-
-  t.test(`${method}: a redirection is not followed, PIN and password stay here`, async (t) => {
-    const elsewhere = await answering(t, { body: {} });
-    const { client } = await answering(t, { status: 307, headers: { Location: `${elsewhere.baseUrl}/x` }, body: {} });
-    await t.rejects(call(client), refused('unavailable'));
-    t.equal(elsewhere.calls.length, 0);
   });
 }
 

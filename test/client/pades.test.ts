@@ -68,6 +68,20 @@ for (const digest of ['SHA-384', 'SHA-512'] as const) {
   });
 }
 
+for (const [keyType, digest] of [
+  ['RSA-3072', 'SHA-256'],
+  ['RSA-4096', 'SHA-512'],
+  ['EC-P384', 'SHA-384'],
+  ['EC-P521', 'SHA-512'],
+] as const) {
+  t.test(`${keyType}: its signature has room, and is valid for pdfsig and openssl`, async (t) => {
+    const signer = pki.signer(newkeys[keyType]);
+    const once = await signed(sample, signer, { scheme: { digest } });
+    judge(t, once, 1);
+    judge(t, await signed(once, ec, { visible: true }), 2);
+  });
+}
+
 t.test('the field takes a name that no field of the document has', async (t) => {
   const pdf = await annotated();
   const once = await signed(pdf, ec);

@@ -68,6 +68,18 @@ t.test('the algorithm is the first of key.algo, and the digest the one that it i
   t.match(calls.at(-2)?.body, { signAlgo: '1.2.840.113549.1.1.12', hashAlgo: undefined });
 });
 
+t.test('an algorithm that is not known here is passed over', async (t) => {
+  const { options, calls } = await asLan(t, { c1: { ...ec, algo: ['1.2.840.10045.2.1', '1.2.840.10045.4.3.4'] } });
+  t.match(pdfsig(pki, await signPdf(sample, options))[0], /SHA-512[\s\S]*Signature is Valid\./);
+  t.match(calls.at(-2)?.body, { signAlgo: '1.2.840.10045.4.3.4' });
+});
+
+t.test('no documents: nobody is asked for anything', async (t) => {
+  const { options, calls } = await asLan(t, { c1: ec });
+  t.same(await signPdfs([], options), []);
+  t.equal(calls.length, 0);
+});
+
 t.test('rsaEncryption implies no digest, so hashAlgo is sent (CSC v1 §11.9)', async (t) => {
   const { options, calls } = await asLan(t, { c1: { ...rsa, algo: ['1.2.840.113549.1.1.1'] } });
   t.match(pdfsig(pki, await signPdf(sample, options))[0], 'Signature is Valid.');
