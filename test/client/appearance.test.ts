@@ -92,6 +92,23 @@ t.test('S29: hostile and endless texts stay in their box, and say what they say'
   t.ok(textOf(hostile).includes('Lý do: ?? ?'), 'what the font lacks is seen to be missing');
 });
 
+t.test('the usual place is above the signatures that stand there, also on a turned page', async (t) => {
+  for (const angle of [0, 90]) {
+    const document = await PDFDocument.create();
+    document.addPage([400, 600]).setRotation(degrees(angle));
+    let pdf: Buffer = Buffer.from(await document.save());
+    const tops: number[] = [];
+    for (const name of ['Một', 'Hai', 'Ba']) {
+      pdf = await signed(pdf, { name });
+      const [, top] = new RegExp(`yMin="([\\d.]+)"[^>]*>${name}<`).exec(boxesOf(pdf)) ?? [];
+      tops.push(Number(top));
+    }
+    judge(t, pdf, 3);
+    const [one = 0, two = 0, three = 0] = tops;
+    t.ok(one - two > 60 && two - three > 60, `${angle}°: ${tops.join(', ')} from the top`);
+  }
+});
+
 t.test('where no name is given, the one in the certificate is seen, and /Name is left out', async (t) => {
   const pdf = await signed(sample, { name: undefined });
   t.match(textOf(pdf), 'Ký bởi: Nguyễn Văn Mẫu');
