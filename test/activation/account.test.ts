@@ -173,6 +173,22 @@ t.test('an account in the hand of its holder', async (t) => {
       await t.rejects(unfreeze(world, person), refused('clockUntrusted'));
     },
 
+    'S10: a SAD that is made while its holder freezes the account is not made, or void': async (t, stores) => {
+      const { world, person } = await setUp(t, stores);
+      const [hash] = randomHashes(1);
+      for (let n = 0; n < 6; n += 1) {
+        const otp = await person.nextCode();
+        const [made] = await Promise.allSettled([person.authorize([hash!], { otp }), freeze(world, person)]);
+        if (made.status === 'fulfilled') {
+          t.equal((await authorizationOf(world, made.value))?.sealedDek, null);
+          await t.rejects(person.signHash(made.value, [hash!]), refused('sadInvalid'));
+        } else t.equal(made.reason.kind, 'credentialDisabled');
+        await unfreeze(world, person);
+        if (made.status === 'fulfilled')
+          await t.rejects(person.signHash(made.value, [hash!]), refused('sadInvalid'), 'also after the unfreeze');
+      }
+    },
+
     'S10: of a freeze and signings in parallel, each signing is wholly before or refused': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       const hashes = randomHashes(30);
