@@ -32,8 +32,8 @@ export type SpentAuthorization = {
 type Request = Params<SignerContract, 'signatures.signHash'>;
 
 /**
- * Checks a signHash request against its SAD, in the order of CSC v1 §11.9, and spends the hashes, with the intent's log leaf, in one durable commit.
- * The token has not been touched when this rejects, and nothing is spent then.
+ * Checks a signHash request against its SAD, in the order of CSC v1 §11.9, and spends the hashes, with the intent's log
+ * leaf, in one durable commit. The token has not been touched when this rejects, and nothing is spent then.
  * @throws KysoError sadInvalid | sadExpired | credentialUnknown | credentialDisabled | certificateExpired |
  *   signAlgoInvalid | hashAlgoInvalid | digestLength | hashNotAuthorized
  */
