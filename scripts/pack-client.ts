@@ -4,12 +4,13 @@
  * Then: npm pack ./dist/client.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const out = resolve(process.argv[2] ?? join(root, 'dist', 'client'));
 
+if (existsSync(out) && !isKit(out)) throw new Error(`${out} holds something else: name an empty place.`);
 rmSync(out, { recursive: true, force: true });
 execFileSync(
   join(root, 'node_modules', '.bin', 'tsc'),
@@ -35,6 +36,15 @@ const description = {
 };
 writeFileSync(join(out, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
 process.stdout.write(`${out}: kyso-client ${version}, ${used.size} dependencies\n`);
+
+/** Only what this script made is removed. */
+function isKit(directory: string): boolean {
+  const file = join(directory, 'package.json');
+  return (
+    readdirSync(directory).length === 0 ||
+    (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'kyso-client')
+  );
+}
 
 /** The packages that the emitted files name: imports, and the font that is found by its path. */
 function packagesIn(directory: string): Set<string> {

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { signAlgosOf } from '../../src/crypto/algorithms.ts';
 import { shortDirectory } from '../helpers/temp.ts';
-import { createTestPki, newkeys, signDigest } from './certificates.ts';
-import { cscService } from './csc-service.ts';
+import { createTestPki, newkeys } from './certificates.ts';
 import { sample } from './documents.ts';
 import { pdfsig } from './judges.ts';
+import { signingService } from './signing-service.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const modules = join(root, 'node_modules');
@@ -24,10 +25,14 @@ async function run(cwd: string, ...command: string[]): Promise<void> {
   if (code !== 0) throw new Error(`${command.slice(0, 2).join(' ')}: exit code ${code}\n${said}`);
 }
 
-/** An integrator's project with the packed kit installed: its files as npm would pack them, and its dependencies alone. */
+/** An integrator's project with the kit installed as npm packs it, and beside it the dependencies that it names. */
 async function installKit(directory: string): Promise<void> {
   const kit = join(directory, 'node_modules', 'kyso-client');
-  await run(root, process.execPath, join(root, 'scripts', 'pack-client.ts'), kit);
+  mkdirSync(kit, { recursive: true });
+  await run(root, process.execPath, join(root, 'scripts', 'pack-client.ts'), join(directory, 'emitted'));
+  await run(directory, 'npm', 'pack', '--offline', `--cache=${join(directory, 'cache')}`, './emitted');
+  const [archive] = readdirSync(directory).filter((name) => name.endsWith('.tgz'));
+  await run(directory, 'tar', '-xzf', archive!, '--strip-components=1', '-C', kit);
   const { dependencies } = JSON.parse(readFileSync(join(kit, 'package.json'), 'utf8'));
   for (const name of Object.keys(dependencies)) {
     const place = join(directory, 'node_modules', name);
@@ -41,26 +46,8 @@ t.test('npm run pack:client: JavaScript that signs a PDF, and types that a TypeS
   const directory = shortDirectory(t);
   await installKit(directory);
   const pki = createTestPki(t);
-  const signer = pki.signer(newkeys['EC-P256']);
-  const service = await cscService(t, ({ method, body }) => {
-    const answers: Record<string, () => object> = {
-      'auth/login': () => ({ access_token: 'token' }),
-      'credentials/list': () => ({ credentialIDs: ['c1'] }),
-      'credentials/info': () => ({
-        key: { status: 'enabled', algo: ['1.2.840.10045.4.3.2'], len: 256 },
-        cert: { certificates: signer.chain.map((der) => der.toString('base64')) },
-        ...{ authMode: 'explicit', SCAL: '2', PIN: { presence: 'true' }, OTP: { presence: 'true' }, multisign: 10 },
-      }),
-      'credentials/authorize': () => ({ SAD: 'sad' }),
-      'signatures/signHash': () => ({
-        signatures: (body.hash as string[]).map((hash) =>
-          signDigest(pki, signer, Buffer.from(hash, 'base64')).toString('base64'),
-        ),
-      }),
-      'auth/revoke': () => ({}),
-    };
-    return { body: answers[method]?.() };
-  });
+  const credential = { ...pki.signer(newkeys['EC-P256']), algo: signAlgosOf('EC-P256'), len: 256 };
+  const service = await signingService(t, pki, { c1: credential });
 
   writeFileSync(join(directory, 'in.pdf'), sample);
   const program = `import { readFileSync, writeFileSync } from 'node:fs';
