@@ -21,8 +21,16 @@ def call(method, body, authorization):
         with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
     except urllib.error.HTTPError as refusal:
-        sys.exit(f"{method}: {json.load(refusal)['error_description']}")
+        sys.exit(f"{method}: {reason(refusal)}")
     return json.loads(text) if text else None
+
+
+def reason(refusal):
+    try:
+        answer = json.load(refusal)
+        return answer.get("error_description") or answer["error"]
+    except (ValueError, KeyError):
+        return f"HTTP {refusal.code}"
 
 
 def main(source, target):
