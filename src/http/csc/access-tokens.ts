@@ -154,7 +154,8 @@ async function isTheirs(tx: ApiTx, grantId: string, { subscriber, client }: Call
 /** The id of a token of ours, also of one that has ended by itself. */
 function readJti(jwt: JWT, key: TokenKey, token: string): string | undefined {
   try {
-    return claimsOf(jwt, key, token, 0).jti;
+    // Not 0, which the library takes for no clock at all.
+    return claimsOf(jwt, key, token, 1).jti;
   } catch {
     return undefined;
   }
