@@ -1,5 +1,6 @@
 import { verify, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { buildApi } from '../../src/http/api.ts';
 import { clientHandlers } from '../../src/http/clients.ts';
@@ -25,6 +26,7 @@ export const basicOf = ({ userID, password }: Account) =>
 
 /** A real api over a real signer with a SoftHSM token, in this process, listening. */
 export type Service = {
+  app: FastifyInstance;
   /** What a client calls its base URL: without, and with `/csc/v1`. */
   origin: string;
   csc: string;
@@ -57,7 +59,7 @@ export async function startService(t: Test): Promise<Service> {
   const logins = loginDesk({ store, clock, cost: cheap });
   const operator = clientHandlers(store);
   return {
-    ...{ origin, csc: `${origin}/csc/v1`, world },
+    ...{ app, origin, csc: `${origin}/csc/v1`, world },
     async account({ password = 'Hoa phượng đỏ 2026', ...options } = {}) {
       const person = await world.newPerson(options);
       await logins.enrol(person.userID, person.subscriber, password);

@@ -2,11 +2,18 @@ import type { InjectOptions } from 'fastify';
 import type { Random } from '../helpers/random.ts';
 import { type Schema, sampleOf } from '../helpers/schema-samples.ts';
 import { nearMisses, oddText, texts } from './fuzz-bodies.ts';
-import { basic, lan } from './helpers.ts';
+import { basic } from './helpers.ts';
 import type { Route } from './routes.ts';
 
-/** Live tokens of Lan's: one for CSC, one for her own account. */
-export type Session = { csc: string; own: string };
+/** Whose requests these are: live tokens for CSC and for the own account, and what else the service knows of the person. */
+export type Session = {
+  csc: string;
+  own: string;
+  userID: string;
+  password: string;
+  /** Values of members that are good now, by their names. */
+  known: Record<string, unknown>;
+};
 
 /** A request; made when it is sent, since tokens end. `good` is one that only its input may be refused for. */
 export type Case = { good: boolean; make(): InjectOptions & { url: string } };
@@ -36,14 +43,15 @@ export function fuzzCases(routes: Route[], session: Session, random: Random) {
 const schemaOf = ({ body, query }: Route): Schema => (body ?? query ?? { type: 'object' }) as Schema;
 
 /** Values of members that random ones would never meet. What is marked must not come back. */
-function knownValue(name: string, { csc, own }: Session, random: Random): unknown {
+function knownValue(name: string, { csc, own, userID, password, known }: Session, random: Random): unknown {
   const code = '123456';
   const values: Record<string, unknown> = {
-    ...{ token: random.pick([csc, own, 'x'.repeat(43)]), userID: random.pick([lan.userID, undefined]) },
+    ...{ token: random.pick([csc, own, 'x'.repeat(43)]), userID: random.pick([userID, undefined]) },
     ...{ hashAlgo: '2.16.840.1.101.3.4.2.1', signAlgo: random.pick(['1.2.840.10045.4.3.2', '1.2.840.113549.1.1.10']) },
     ...{ numSignatures: 1, hash: [random.bytes(32).toString('base64')] },
     ...{ PIN: 'MARKER-pin', pin: 'MARKER-pin', newPin: 'MARKER-new-pin', OTP: code, otp: code },
-    ...{ password: random.pick([lan.password, 'MARKER-password']), oldPassword: lan.password },
+    ...{ password: random.pick([password, 'MARKER-password']), oldPassword: password },
+    ...known,
   };
   return values[name];
 }
@@ -51,9 +59,9 @@ function knownValue(name: string, { csc, own }: Session, random: Random): unknow
 /** A request whose headers are good and whose body or query is this. */
 function requestFor({ method, url }: Route, input: Record<string, unknown>, session: Session, random: Random) {
   const bearer = { authorization: `Bearer ${url.startsWith('/subscriber') ? session.own : session.csc}` };
-  const password = random.pick([lan.password, 'MARKER-wrong']);
+  const password = random.pick([session.password, 'MARKER-wrong']);
   const headers =
-    url.endsWith('auth/login') && input.refresh_token === undefined ? basic(lan.userID, password) : bearer;
+    url.endsWith('auth/login') && input.refresh_token === undefined ? basic(session.userID, password) : bearer;
   // From everywhere, so that throttles do not end it all.
   const remoteAddress = `10.${random.below(256)}.${random.below(256)}.${random.below(256)}`;
   if (method !== 'GET' && method !== 'HEAD') {

@@ -11,21 +11,16 @@ import { signerContract } from '../../src/ipc/signer-contract.ts';
 import { fuzzRounds, fuzzSeed, type Random, randomFrom } from '../helpers/random.ts';
 import { type Schema, sampleOf } from '../helpers/schema-samples.ts';
 import { lanCertificate, testCa } from './certificates.ts';
-import { type Case, fuzzCases, type Session } from './fuzz-cases.ts';
-import { basic, cheap, lan, type post, type Sandbox, startApi } from './helpers.ts';
+import { fuzzCases, type Session } from './fuzz-cases.ts';
+import { answerOf, wrongWith } from './fuzz-judge.ts';
+import { basic, cheap, lan, type Sandbox, startApi } from './helpers.ts';
 import { withRoutes } from './routes.ts';
 
 /** What the heap may grow by between a quarter of the requests and the last one, after collection: 8 MiB. */
 const heapBound = 8 * 1_048_576;
-/** No request may take longer than this, in milliseconds, on whatever machine. */
-const hang = 20_000;
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
-
-/** Words of engines, drivers and stacks. */
-const innards =
-  /\bat [\w.<> ]+\(|node:|node_modules|\.ts:\d|sqlite|postgres|drizzle|\bSQL|constraint|CKR_|pkcs|FST_|Error:|undefined|\[object/i;
 
 /** Kinds that are the doing of somebody outside; the others are faults of ours, and may answer 5xx. */
 const refusals = errorKinds.slice(0, errorKinds.indexOf('orderRefused'));
@@ -81,32 +76,6 @@ async function renew({ app, store, clock }: Sandbox, session: Session, random: R
   session.own = (await app.inject(own)).json().access_token;
 }
 
-type Answer = Awaited<ReturnType<typeof post>>;
-
-/** What is wrong with an answer, if anything. */
-function wrongWith({ statusCode, body, headers, raw }: Answer, mayFail: boolean): string | undefined {
-  const type = String(headers['content-type'] ?? '');
-  if (statusCode >= 500 && statusCode !== 501 && !mayFail) return 'a failure of ours';
-  if (/MARKER/.test(body)) return 'it gives back what came';
-  if (statusCode < 400) {
-    if (body !== '' && /^application\/json/.test(type)) JSON.parse(body);
-    return undefined;
-  }
-  if (raw.req.method === 'HEAD') return undefined;
-  if (type !== 'application/json; charset=utf-8') return `an error of type ${type}`;
-  if (innards.test(body)) return 'innards';
-  const { error, error_description: why } = JSON.parse(body);
-  return typeof error === 'string' && why ? undefined : 'no reason';
-}
-
-async function answerOf(sandbox: Sandbox, one: Case): Promise<Answer | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), hang);
-  const answer = await Promise.race([sandbox.app.inject(one.make()), late.promise]);
-  clearTimeout(timer);
-  return answer;
-}
-
 type Pass = { refuse(random: Random): Refuse; mayFail: boolean; rounds: number; nearMisses: boolean };
 
 async function pass(t: Test, { refuse, mayFail, rounds, nearMisses }: Pass): Promise<void> {
@@ -114,7 +83,7 @@ async function pass(t: Test, { refuse, mayFail, rounds, nearMisses }: Pass): Pro
   const { made: sandbox, routes } = await withRoutes(() => startApi(t));
   play(sandbox.signer, signerContract, random, refuse(random));
   play(sandbox.ca, caContract, random, refuse(random));
-  const session: Session = { csc: '', own: '' };
+  const session: Session = { csc: '', own: '', userID: lan.userID, password: lan.password, known: {} };
   await renew(sandbox, session, random);
   const cases = fuzzCases(
     routes.filter(({ url }) => !url.includes('*')),
@@ -129,10 +98,10 @@ async function pass(t: Test, { refuse, mayFail, rounds, nearMisses }: Pass): Pro
   for (let n = 0; n < all; n += 1) {
     const one = systematic[n] ?? cases.anything();
     if (n % 50 === 0) sandbox.clock.set(sandbox.clock.now() + 1000);
-    let answer = await answerOf(sandbox, one);
+    let answer = await answerOf(sandbox.app, one);
     if (one.good && answer?.statusCode === 401) {
       await renew(sandbox, session, random);
-      answer = await answerOf(sandbox, one);
+      answer = await answerOf(sandbox.app, one);
     }
     const wrong = answer ? wrongWith(answer, mayFail) : 'it hangs';
     if (wrong) {
