@@ -34,7 +34,8 @@ export type SubscriberService = {
  * Each call throws SubscriberRefusal; KysoError unavailable — no answer, or one of another kind of server.
  */
 export function subscriberService(url: string): SubscriberService {
-  const base = `${url.replace(/\/+$/, '')}/subscriber/v1`;
+  // KYSO_URL may name the CSC service of the same server, as `kyso sign` wants it.
+  const base = `${url.replace(/\/+$/, '').replace(/\/csc\/v1$/, '')}/subscriber/v1`;
   checkBaseUrl(base);
 
   async function call(method: 'GET' | 'POST', path: string, body?: object, token?: string): Promise<unknown> {

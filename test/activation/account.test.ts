@@ -145,6 +145,7 @@ t.test('an account in the hand of its holder', async (t) => {
       await t.rejects(unfreeze(world, person), refused('pinLocked'));
       await world.advance(60_000);
       await unfreeze(world, person);
+      t.match(await statusOf(world, person), { status: 'active', pinLockedUntil: 0 }, 'the right one clears the count');
     },
 
     'unfreeze gives nothing to a person who never activated, not even with the halves as PIN': async (t, stores) => {

@@ -74,6 +74,14 @@ t.test("a holder's own history", async (t) => {
       t.same((await namesOf(world, person)).slice(0, 3), ['sign unknown', 'sign done', 'sign failed']);
     },
 
+    'an approval with open slots is told with all signatures that it allows': async (t, stores) => {
+      const { world, person } = await setUp(t, stores);
+      await world.advance(60_000);
+      await person.authorize(randomHashes(2), { numSignatures: 5, openSlots: true });
+      const [entry] = (await historyOf(world, person)).entries;
+      t.match(entry, { event: 'authorize', signatures: 5 });
+    },
+
     'wrong factors are told one by one; the tallies of refusals, which are for the operator, are not': async (
       t,
       stores,

@@ -51,6 +51,9 @@ t.test('kyso subscriber', async (t) => {
     const lines = history.stdout.trim().split('\n');
     t.match(lines.slice(0, 4), [/unfrozen/, /frozen/, /^10:00:41 2\/11\/2026 .*signed · 1 .* direct /, /approved/]);
     const before = /--before (\w+)/.exec(lines[4] ?? '')?.[1];
+    const [, url = '', ...who] = where;
+    const csc = await inProcess(['status', '--url', `${url}/csc/v1/`, ...who], [newPassword]);
+    t.equal(csc.status, 0, 'the address that kyso sign takes is good, too');
     const rest = await inProcess(['history', '--before', before!, ...where], [newPassword]);
     t.match(rest.stdout, /PIN changed/);
     t.notMatch(rest.stdout, '--before', 'that was the end');
