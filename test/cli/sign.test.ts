@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { KysoError } from '../../src/base/errors.ts';
 import { sign as signCommand } from '../../src/cli/sign.ts';
-import { targetsOf } from '../../src/cli/sign-files.ts';
+import { prepareOutputs, targetsOf, writeAll } from '../../src/cli/sign-files.ts';
 import { withFix } from '../../src/cli/sign-refusals.ts';
 import { CscError } from '../../src/client/index.ts';
 import { signAlgosOf } from '../../src/crypto/algorithms.ts';
@@ -197,6 +197,26 @@ t.test('a signed copy never takes the place of a document to sign, or of another
     );
   }
   t.same(targetsOf([at('a.pdf')], undefined, at('other/new')), [{ input: at('a.pdf'), output: at('other/new/a.pdf') }]);
+});
+
+t.test('all signed copies are written, or none', async (t) => {
+  const directory = documents(t, 'a.pdf');
+  writeFileSync(join(directory, 'out.pdf'), 'an older copy');
+  const target = (output: string) => ({ input: join(directory, 'a.pdf'), output: join(directory, output) });
+  const signed = [Buffer.from('one'), Buffer.from('two')];
+  const refusal = { kind: 'configuration', message: /gone\/b\.pdf cannot be written \(ENOENT\)/ };
+  t.throws(() => writeAll([target('out.pdf'), target('gone/b.pdf')], signed), refusal);
+  t.same(readdirSync(directory).sort(), ['a.pdf', 'out.pdf'], 'nothing is left over');
+  t.equal(readFileSync(join(directory, 'out.pdf'), 'utf8'), 'an older copy');
+  writeAll([target('out.pdf'), target('b.pdf')], signed);
+  t.equal(readFileSync(join(directory, 'out.pdf'), 'utf8'), 'one');
+  t.equal(readFileSync(join(directory, 'b.pdf'), 'utf8'), 'two');
+
+  mkdirSync(join(directory, 'folder'));
+  t.throws(() => prepareOutputs([target('folder')]), { kind: 'configuration', message: /use --out-dir/ });
+  t.throws(() => prepareOutputs([target('a.pdf/b.pdf')]), { kind: 'configuration', message: /cannot be written/ });
+  prepareOutputs([target('new/deep/b.pdf')]);
+  t.same(readdirSync(join(directory, 'new')), ['deep']);
 });
 
 t.test('on a terminal nothing secret is shown while it is typed', async (t) => {
