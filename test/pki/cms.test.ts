@@ -30,7 +30,12 @@ function attributesFor(keyType: KeyTypeName, digest: DigestName): Buffer {
 function signedData(keyType: KeyTypeName, digest: DigestName): Buffer {
   const { key, chain } = signers[keyType];
   const signedAttributes = attributesFor(keyType, digest);
-  return assembleSignedData({ signedAttributes, scheme: { digest }, signature: sign(digest, signedAttributes, key), chain });
+  return assembleSignedData({
+    signedAttributes,
+    scheme: { digest },
+    signature: sign(digest, signedAttributes, key),
+    chain,
+  });
 }
 
 function parse(der: Buffer): SignedData {
@@ -55,8 +60,11 @@ t.test('openssl refuses a CMS whose signing-certificate-v2 names another certifi
   const signedAttributes = prepareSignedAttributes({ documentDigest, digest: 'SHA-256', certificate });
   const signature = sign('SHA-256', signedAttributes, key);
   t.notOk(
-    opensslVerifies(pki, assembleSignedData({ signedAttributes, scheme: { digest: 'SHA-256' }, signature, chain }), content)
-      .accepted,
+    opensslVerifies(
+      pki,
+      assembleSignedData({ signedAttributes, scheme: { digest: 'SHA-256' }, signature, chain }),
+      content,
+    ).accepted,
   );
 });
 
