@@ -1,4 +1,4 @@
-import type { ShownDetails } from './signature-field.ts';
+import type { ShownDetails } from './signature-details.ts';
 
 /** What measures a text in the font of the appearance, in points. */
 export type Measure = (text: string, size: number) => number;

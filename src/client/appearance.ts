@@ -19,11 +19,12 @@ import {
 } from '@cantoo/pdf-lib';
 import * as fontkit from 'fontkit';
 import { appearanceLines, layOut } from './appearance-text.ts';
-import type { ShownDetails } from './signature-field.ts';
+import type { ShownDetails } from './signature-details.ts';
 
 /** Width and height in points, as the reader sees them; `rotation` is the page's, in degrees clockwise. */
 export type AppearanceBox = { width: number; height: number; rotation: number };
 
+const require = createRequire(import.meta.url);
 const fontFile = '@expo-google-fonts/be-vietnam-pro/400Regular/BeVietnamPro_400Regular.ttf';
 const margin = 4;
 
@@ -69,8 +70,7 @@ export async function addAppearance(
 
 async function embedFont(document: PDFDocument): Promise<PDFFont> {
   document.registerFontkit(fontkit as Parameters<PDFDocument['registerFontkit']>[0]);
-  const file = createRequire(import.meta.url).resolve(fontFile);
-  return document.embedFont(readFileSync(file), { subset: true });
+  return document.embedFont(readFileSync(require.resolve(fontFile)), { subset: true });
 }
 
 /** Turns the text against the page's rotation, so that it stands upright; the viewer moves it into the field's Rect. */

@@ -28,4 +28,4 @@ export {
   signPdf,
   signPdfs,
 } from './sign-pdf.ts';
-export type { SignatureDetails, SignatureLook } from './signature-field.ts';
+export type { SignatureDetails, SignatureLook } from './signature-details.ts';

@@ -5,7 +5,8 @@ import { createVerifier } from '../crypto/verify.ts';
 import { assembleSignedData, type Chain, prepareSignedAttributes, signerKey } from '../pki/cms.ts';
 import { digestByteRange, fillContents, type OpenContents, patchByteRange } from './byte-range.ts';
 import { appendRevision } from './pdf-document.ts';
-import { addSignatureField, type SignatureDetails, type SignatureLook } from './signature-field.ts';
+import type { SignatureDetails, SignatureLook } from './signature-details.ts';
+import { addSignatureField } from './signature-field.ts';
 
 /** How to sign: the certificates to embed, the algorithm of the signature, and what is seen of it. */
 export type PdfSignatureOptions = { chain: Chain; scheme: SignScheme } & SignatureDetails & SignatureLook;

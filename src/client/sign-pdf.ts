@@ -6,7 +6,7 @@ import { signerKey } from '../pki/cms.ts';
 import type { CredentialInfo } from './csc-answers.ts';
 import type { CscClient } from './csc-client.ts';
 import { embedSignature, type PreparedPdf, preparePdf } from './pades.ts';
-import type { SignatureDetails, SignatureLook } from './signature-field.ts';
+import type { SignatureDetails, SignatureLook } from './signature-details.ts';
 
 /** Milliseconds that nobody minds waiting for the end of a token. */
 const revokePatience = 3_000;
