@@ -74,8 +74,6 @@ export function listener(
     : createServer(options, handler);
   server.setTimeout(limits.idleSocket);
   server.maxConnections = limits.connections;
-  // Node would overlook what stands behind the 2,000th; all of them together have 16 kB.
-  server.maxHeadersCount = 0;
   boundSources(server, limits.perSource, isProxy);
 
   // Under TLS `connection` gives the sockets below; those that carry requests come with `secureConnection`.

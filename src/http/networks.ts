@@ -12,10 +12,7 @@ export function networks(networks: readonly string[]): Networks {
     if (bits === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(bits), family);
   }
-  return (text) => {
-    const [address = ''] = (text ?? '').split('%');
-    return isIP(address) !== 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-  };
+  return (address = '') => isIP(address) !== 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
 /** Where nobody but this machine can listen. */

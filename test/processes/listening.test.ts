@@ -68,6 +68,7 @@ t.test('an unusable certificate or key stops the start with its name and what to
   const weak = ca.server('weak', { names, key: 'RSA-1024' });
   const short = ca.server('short', { names, days: '1' });
   const elsewhere = ca.server('elsewhere', { names: 'DNS:other.example.vn' });
+  const common = ca.server('common.example.vn', { names: 'IP:10.0.0.9' });
   const file = (name: string, content: string | Buffer) => {
     writeFileSync(join(directory, name), content);
     return join(directory, name);
@@ -115,6 +116,12 @@ t.test('an unusable certificate or key stops the start with its name and what to
       { ...tls(), publicUrl: 'https://b.example' },
       good.key,
       /correct http\.publicUrl/,
+    ],
+    [
+      'a name that only the subject has',
+      { ...tls(common.certificate), publicUrl: 'https://common.example.vn' },
+      common.key,
+      /is for IP Address:10\.0\.0\.9, not for common/,
     ],
     ['a wildcard one level too deep', { ...tls(), publicUrl: 'https://a.b.ky.example.vn' }, good.key, /not for a\.b\./],
   ];
