@@ -137,7 +137,7 @@ t.test("a holder's own history", async (t) => {
         do {
           const page = await historyOf(world, person, limit, before);
           joined.push(...page.entries);
-          if (page.before !== undefined) t.equal(page.entries.length, limit);
+          t.ok(page.entries.length <= limit);
           before = page.before;
           pages += 1;
         } while (before !== undefined && pages < 30);

@@ -93,6 +93,7 @@ t.test('kyso subscriber', async (t) => {
       const { email, sms } = person.halves;
       const code = () => person.code();
       const screen = await onTerminal(
+        t,
         ['subscriber', 'activate', ...where],
         [
           ['Part from the e-mail', () => email],

@@ -172,12 +172,14 @@ export async function operatorAt(t: Test, world: TestSigner) {
 
 /** A command on a terminal of its own: each text is awaited, and answered unless there is no answer. */
 export async function onTerminal(
+  t: Test,
   args: string[],
   steps: [shown: string, answer: (() => string) | undefined][],
   watch: (screen: string) => void,
 ): Promise<{ status: number | null; screen: string }> {
   const command = ['env', '-i', 'LANG=C.UTF-8', process.execPath, main, ...args].join(' ');
   const child: ChildProcess = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill());
   let screen = '';
   let seen = 0;
   child.stdout?.setEncoding('utf8').on('data', (chunk) => {
