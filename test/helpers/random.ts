@@ -29,4 +29,4 @@ export function randomFrom(seed: number): Random {
 /** The seed of this run: FUZZ_SEED, or a new one each time. */
 export const fuzzSeed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 1_000_000_000));
 /** Random cases of this run: FUZZ_ROUNDS, or as many as fit into a test of some seconds. */
-export const fuzzRounds = Number(process.env.FUZZ_ROUNDS ?? 2000);
+export const fuzzRounds = Number(process.env.FUZZ_ROUNDS ?? 1000);

@@ -75,6 +75,28 @@ t.test('S28: what two readers may understand in two ways is refused', async (t) 
   t.equal(tunnel, '', 'nobody tunnels through us');
 });
 
+t.test('odd request targets find nothing, and say so', async (t) => {
+  const { app } = await startApi(t);
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const targets = [
+    '//',
+    '/\\/',
+    '/../..//etc/passwd',
+    '/%2e%2e/',
+    'http://other.example/health/live',
+    'https:',
+    '*',
+    '?',
+    '/;',
+  ];
+  for (const target of [...targets, '/csc/v1/\xff', '/a#b', `/${'%41'.repeat(2000)}`]) {
+    for (const method of ['GET', 'POST', 'OPTIONS']) {
+      const answer = await raw(t, app, `${method} ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`, /never/);
+      t.match(answer, /^HTTP\/1.1 4\d\d [\s\S]*"error":"\w+","error_description":/, `${method} ${target.slice(0, 40)}`);
+    }
+  }
+});
+
 t.test('headers are bounded in size and number', async (t) => {
   const { app } = await startApi(t);
   await app.listen({ port: 0, host: '127.0.0.1' });

@@ -105,7 +105,7 @@ function bent(request: Request, { url }: Route, input: object, session: Session,
     }
     case 5: {
       const noise = random.bytes(1 + random.below(30)).toString('latin1');
-      return { ...request, url: `/${noise.replace(/[^!-~]/g, '/')}` };
+      return { ...request, url: `/x${noise.replace(/[^!-~]/g, '/')}` };
     }
     default:
       return request.method === 'POST' ? { ...request, payload: oddText(JSON.stringify(input), random) } : request;

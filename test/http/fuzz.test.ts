@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
+import { Compile } from 'typebox/compile';
 import { type ErrorKind, errorKinds, KysoError } from '../../src/base/errors.ts';
 import { signAlgosOf } from '../../src/crypto/algorithms.ts';
 import { loginDesk } from '../../src/http/logins.ts';
@@ -48,7 +49,9 @@ function play<C extends Contract>(peer: Peer<C>, contract: C, random: Random, re
       return { subscriber: userID === lan.userID ? lan.subscriber : other };
     },
   };
+  const schemas = new Map(Object.entries(contract).map(([method, { params }]) => [method, Compile(params)]));
   peer.call = async (method, params) => {
+    if (!schemas.get(method)?.Check(params)) throw new Error(`outside the contract: ${method}`);
     const kind = method === 'status' ? undefined : refuse(method);
     if (kind) throw new KysoError(kind, 'MARKER-message at fake (peer.ts:1:1) SQLITE_BUSY');
     return (scripted[method]?.(params) ?? sampleOf(contract[method]!.result as Schema, random)) as never;
