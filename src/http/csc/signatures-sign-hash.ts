@@ -66,7 +66,7 @@ export const signHash = defineMethod({
     }),
     signAlgoParams: Type.Optional(
       Type.String({
-        maxLength: 1024,
+        maxLength: 512,
         description: 'RSASSA-PSS-params (RFC 8017), DER in base64; with RSASSA-PSS alone',
       }),
     ),
