@@ -4,7 +4,7 @@ import { newId } from '../base/ids.ts';
 import { limit } from '../base/limit.ts';
 import type { Argon2Cost } from '../crypto/argon2.ts';
 import { decoyRecord, hashPassword, passwordMatches } from '../crypto/password.ts';
-import { clientWorks, directClient } from '../store/api/clients.ts';
+import { accountClient, clientWorks, directClient } from '../store/api/clients.ts';
 import { insertGrant, revokeGrantsOf } from '../store/api/grants.ts';
 import { findLogin, holdLogin, loginOf, putLogin } from '../store/api/logins.ts';
 import type { ApiStore, Grant, Login } from '../store/api/tables.ts';
@@ -97,10 +97,11 @@ export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Cloc
       const login = await checked(userID, password, source);
       return store.write(async (tx) => {
         if (!(await holdLogin(tx, login))) throw new KysoError('loginInvalid', 'the password was changed meanwhile');
-        if (!(await clientWorks(tx, directClient))) throw new KysoError('clientSuspended');
+        const client = scope === 'csc' ? directClient : accountClient;
+        if (!(await clientWorks(tx, client))) throw new KysoError('clientSuspended');
         const createdAt = clock.now();
         const expiresAt = createdAt + (rememberMe ? grantLifetime.remembered : grantLifetime.once);
-        const grant = { id: newId(), subscriber: login.subscriber, client: directClient, scope, createdAt, expiresAt };
+        const grant = { id: newId(), subscriber: login.subscriber, client, scope, createdAt, expiresAt };
         await insertGrant(tx, grant);
         return { ...grant, revokedAt: null };
       });

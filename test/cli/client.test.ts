@@ -56,7 +56,7 @@ t.test('kyso client', async (t) => {
     'pss-defaults': 'off',
   };
   const listed = await run('list');
-  t.match(listed, /^direct {2}\(Direct login\)\n/);
+  t.match(listed, /^direct {2}\(Direct login\)\n/m);
   t.same(switches(listed), allOff, 'direct begins with nothing that CSC does not say');
   t.same(switches(await run('set', 'direct', '--open-slots', 'on', '--pss-defaults', 'on')), {
     ...{ ...allOff, 'open-slots': 'on', 'pss-defaults': 'on' },

@@ -15,8 +15,9 @@ t.test('what the operator changes about a client counts from the next request on
     signer.script['credentials.sendOTP'] = () => ({});
     const sendOTP = async () => (await csc('credentials/sendOTP', { credentialID: 'c1' })).statusCode;
     const direct = { clientID: 'direct', name: 'Direct login', suspended: false, switches: allOff };
+    const account = { ...direct, clientID: 'account', name: 'Own account' };
 
-    t.same(await list({}, 'operator'), { clients: [direct] }, 'all switches are off at first');
+    t.same(await list({}, 'operator'), { clients: [account, direct] }, 'all switches are off at first');
     t.equal(await sendOTP(), 204);
     const switched = { ...direct, switches: { ...allOff, sendOtpBody: true } };
     t.same(await change({ clientID: 'direct', switches: { sendOtpBody: true } }), switched);
@@ -29,6 +30,9 @@ t.test('what the operator changes about a client counts from the next request on
     t.match(await change({ clientID: 'direct', suspended: true }), { suspended: true, switches: { openSlots: true } });
     t.equal(await sendOTP(), 401, 'a suspended client stops at once');
     t.equal((await login()).json().error, 'unauthorized_client');
+    const { userID, password } = lan;
+    const own = await post(app, '/subscriber/v1/login', { userID, password });
+    t.equal(own.statusCode, 200, 'while holders still reach their own account, to freeze it');
     const refresh = () => post(app, '/csc/v1/auth/login', { refresh_token });
     t.equal((await refresh()).json().error_description, 'Invalid refresh_token');
     await change({ clientID: 'direct', suspended: false });

@@ -151,7 +151,7 @@ t.test('grants, tokens and clients', async (t) => {
     t.notOk(await clientWorks(store.read, directClient), 'a restart does not lift a suspension');
     await store.write((tx) => changeClient(tx, directClient, { suspended: false, switches: '{"openSlots":true}' }));
     t.ok(await live('g2'));
-    t.match(await listClients(store.read), [{ id: 'direct', switches: '{"openSlots":true}' }]);
+    t.match(await listClients(store.read), [{ id: 'account' }, { id: 'direct', switches: '{"openSlots":true}' }]);
     t.equal(await store.write((tx) => changeClient(tx, 'unknown', { suspended: true })), undefined);
     t.notOk(await clientWorks(store.read, 'unknown'));
 

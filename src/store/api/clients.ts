@@ -4,10 +4,15 @@ import type { ApiTx, Client } from './tables.ts';
 /** The built-in client to which every login by password belongs (design §6). */
 export const directClient = 'direct';
 
-/** Makes sure that the built-in client exists. Called once when the API starts; leaves an existing row alone. */
+/** The built-in client of logins to the own account: whoever suspends the other must not keep people from freezing. */
+export const accountClient = 'account';
+
+/** Makes sure that the built-in clients exist. Called once when the API starts; leaves existing rows alone. */
 export async function seedClients(tx: ApiTx, now: number): Promise<void> {
-  const direct = { id: directClient, name: 'Direct login', suspended: false, switches: '{}', createdAt: now };
-  await tx.db.insert(tx.t.clients).values(direct).onConflictDoNothing();
+  const usual = { suspended: false, switches: '{}', createdAt: now };
+  const direct = { id: directClient, name: 'Direct login', ...usual };
+  const account = { id: accountClient, name: 'Own account', ...usual };
+  await tx.db.insert(tx.t.clients).values([direct, account]).onConflictDoNothing();
 }
 
 export function listClients(tx: ApiTx): Promise<Client[]> {
