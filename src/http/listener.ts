@@ -84,10 +84,10 @@ export function listener(
     wind() {
       // Node's own close leaves alone what has never carried a request or is in the middle of its headers.
       for (const socket of carrying) if (!isWaiting(socket)) socket.destroy();
-      const end = setTimeout(() => {
+      // Without sockets nothing waits for it.
+      setTimeout(() => {
         for (const socket of below) socket.destroy();
-      }, limits.stop);
-      server.once('close', () => clearTimeout(end));
+      }, limits.stop).unref();
     },
   };
 }
