@@ -119,7 +119,7 @@ t.test('S72: a stop answers what is being done, and waits for nothing else', asy
   await busy.closed;
   t.match(busy.answer(), /^HTTP\/1.1 200 .*connection: close.*"later":true/is);
 
-  const hanging = await bareServer(t, { stop: 100 });
+  const hanging = await bareServer(t, { stop: 100, idleSocket: 0 });
   const lost = dial(t, hanging.port);
   lost.socket.write(get('/later'));
   await until(async () => hanging.waiting.length === 1);
