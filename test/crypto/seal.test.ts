@@ -80,7 +80,7 @@ t.test('a row whose bytes, text, version or table was changed outside is noticed
   const row = mac.seal('keys', { id: 'a', blob: Buffer.from([1]), limit: null, version: 1 });
   mac.check('keys', row);
   mac.check('keys', { version: row.version, limit: null, blob: row.blob, id: row.id, mac: row.mac } as typeof row);
-  for (const change of [{ id: 'b' }, { blob: Buffer.from([2]) }, { limit: 0 }, { version: 2 }, { limit: undefined }]) {
+  for (const change of [{ id: 'b' }, { blob: Buffer.from([2]) }, { limit: 0 }, { version: 2 }]) {
     t.throws(() => mac.check('keys', { ...row, ...change }), refused('integrity'), JSON.stringify(change));
   }
   t.throws(() => mac.check('vaults', row), refused('integrity'));
