@@ -69,9 +69,12 @@ export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Cloc
   /** The login that the password is right for. However it fails, it costs one commit and one hash (S44). */
   async function tryPassword(userID: string, password: string, source: string): Promise<Login> {
     const attempt: Try = { account: userID, source };
-    const login = await store.write(async (tx) =>
-      (await mayTry(tx, attempt, clock.now())) && !hasControl.test(userID) ? findLogin(tx, userID) : undefined,
-    );
+    const login = await store.write(async (tx) => {
+      const may = await mayTry(tx, attempt, clock.now());
+      // Looked for in any case: not looking would tell of a lock.
+      const found = hasControl.test(userID) ? undefined : await findLogin(tx, userID);
+      return may ? found : undefined;
+    });
     const right = await passwordMatches(password, login ?? decoy);
     if (!login || !right) throw new KysoError('loginInvalid');
     await store.write((tx) => tryWasRight(tx, attempt));

@@ -42,7 +42,10 @@ export async function countTry(tx: ApiTx, { id, policy }: Throttle, now: number)
   return rows.length === 1;
 }
 
-/** The first of these counts whose lock stands. Its row is written as it is: a refusal costs a commit as a try does (S44). */
+/**
+ * The first of these counts whose lock stands. Then each row is written as it is, one statement a row as when a try is
+ * counted: a refusal costs what a try does (S44).
+ */
 export async function standingLock(tx: ApiTx, ids: string[], now: number): Promise<string | undefined> {
   const { throttles: t } = tx.t;
   const [locked] = await tx.db
@@ -50,12 +53,13 @@ export async function standingLock(tx: ApiTx, ids: string[], now: number): Promi
     .from(t)
     .where(and(inArray(t.id, ids), gt(t.lockedUntil, now)))
     .limit(1);
-  if (locked)
+  if (!locked) return undefined;
+  for (const id of ids)
     await tx.db
       .update(t)
       .set({ lastAt: sql`${t.lastAt}` })
-      .where(eq(t.id, locked.id));
-  return locked?.id;
+      .where(eq(t.id, id));
+  return locked.id;
 }
 
 /** The try was right: the count starts again. */
