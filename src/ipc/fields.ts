@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { emailForm, phoneForm } from '../base/addresses.ts';
 
 /** Field types that the contracts share. Everything is bounded; byte strings travel as base64. */
 export const Id = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' });
@@ -12,10 +13,9 @@ export const Text = (maxLength: number) => Type.String({ maxLength });
 export const KeyTypeField = Type.Enum(['RSA-2048', 'RSA-3072', 'RSA-4096', 'EC-P256', 'EC-P384', 'EC-P521']);
 /** How the holder of a credential gets one-time codes: from an authenticator app, or by e-mail on request. */
 export const OtpField = Type.Enum(['totp', 'email']);
-/** One address in the plain form that people have; whether it is theirs, only its owner shows. */
-export const Email = Type.String({ maxLength: 254, pattern: '^[^\\s@,;:<>()"\'\\\\]{1,64}@[A-Za-z0-9.-]{1,189}$' });
-/** E.164. */
-export const Phone = Type.String({ pattern: '^\\+[1-9][0-9]{6,14}$' });
+/** Where a person is told things; whether it is theirs, only its owner shows. */
+export const Email = Type.String({ maxLength: 254, pattern: emailForm.source });
+export const Phone = Type.String({ maxLength: 16, pattern: phoneForm.source });
 export const Empty = Type.Object({}, { additionalProperties: false });
 
 /** A closed object: unknown members are refused on our own wires (design §8). */

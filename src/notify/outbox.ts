@@ -1,3 +1,4 @@
+import { emailForm, phoneForm } from '../base/addresses.ts';
 import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { deriveKey, open, seal } from '../crypto/seal.ts';
@@ -111,11 +112,7 @@ function pauseAfter({ attempts, createdAt, expiresAt }: Claim): number {
   return Math.round(Math.max(pauses[0], Math.min(pause, (expiresAt - createdAt) / 10)) * jitter);
 }
 
-/** One address in the dot-string form of RFC 5321 §4.1.2, in ASCII; E.164 with its plus sign. */
-const forms = {
-  email: /^(?=.{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/,
-  sms: /^\+[1-9]\d{6,14}$/,
-} as const;
+const forms = { email: emailForm, sms: phoneForm } as const;
 
 /** Refused while the sender can still be told; nothing that a mail header could take for more than one address (S29). */
 function assertDeliverable(message: OutboundMessage): void {

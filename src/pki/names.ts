@@ -1,4 +1,5 @@
 import * as asn1 from 'asn1js';
+import { emailForm } from '../base/addresses.ts';
 import { KysoError } from '../base/errors.ts';
 
 /**
@@ -34,8 +35,6 @@ const textFields = {
   organisationalUnit: { label: 'organisational unit', limit: 64 },
   locality: { label: 'locality', limit: 128 },
 } as const;
-
-const emailLimit = 255;
 
 /** Controls, bidi and zero-width formats, surrogates, private and unassigned characters, breaks, odd spaces (S76). */
 const hostile = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
@@ -90,9 +89,7 @@ function checkText(field: keyof typeof textFields, value: string): string {
 
 /** An address that IA5String and rfc822Name can carry (RFC 5280 §4.2.1.6): ASCII, one `@`, no quoting. */
 function checkEmail(value: string): string {
-  const valid =
-    value.length <= emailLimit && /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/.test(value);
-  if (!valid) throw new KysoError('nameRefused', 'The e-mail address cannot stand in a certificate.');
+  if (!emailForm.test(value)) throw new KysoError('nameRefused', 'The e-mail address cannot stand in a certificate.');
   return value;
 }
 
