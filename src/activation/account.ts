@@ -93,3 +93,20 @@ export async function unfreeze(
   });
   return {};
 }
+
+/**
+ * Tells the holder of a new login password (S47). The password is api's alone; signer only knows how to reach its holder,
+ * and takes api's word for it: at worst somebody is told of a change that did not happen.
+ * @throws KysoError integrity
+ */
+export async function tellPasswordChange(
+  signer: Signer,
+  { subscriber, request }: Params<SignerContract, 'account.passwordChange'>,
+): Promise<Record<string, never>> {
+  await signer.store.write(async (tx) => {
+    const person = await findHolder(signer, tx, subscriber);
+    await announce(signer, tx, person, { template: 'passwordChanged' });
+    await record(signer, tx, { event: 'password.changed', actor: 'api', result: 'done', subscriber, request });
+  });
+  return {};
+}

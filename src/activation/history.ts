@@ -24,6 +24,7 @@ const told: Record<string, { detail?: string }> = {
   'factor.pin': { detail: 'kind' },
   'factor.otp': { detail: 'kind' },
   'pin.changed': {},
+  'password.changed': {},
   'account.frozen': {},
   'account.unfrozen': {},
   'totpMove.attested': { detail: 'attestedBy' },

@@ -9,7 +9,7 @@ import type { SignerContract } from '../ipc/signer-contract.ts';
 import { openLog } from '../store/log.ts';
 import { signerRows } from '../store/signer/rows.ts';
 import type { SignerStore } from '../store/signer/tables.ts';
-import { accountStatus, freeze, unfreeze } from './account.ts';
+import { accountStatus, freeze, tellPasswordChange, unfreeze } from './account.ts';
 import { beginActivation, completeActivation } from './activate.ts';
 import { authorize } from './authorize.ts';
 import { changePin } from './change-pin.ts';
@@ -107,6 +107,7 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
     'activation.complete': (params) => completeActivation(signer, params),
     'account.status': (params) => accountStatus(signer, params),
     'account.changePin': counting(signer.refusals, 'pin.change', (params) => changePin(signer, params)),
+    'account.passwordChange': (params) => tellPasswordChange(signer, params),
     'account.freeze': (params) => freeze(signer, params),
     'account.unfreeze': counting(signer.refusals, 'unfreeze', (params) => unfreeze(signer, params)),
     'account.history': (params) => history(signer, params),

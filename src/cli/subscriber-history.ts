@@ -18,6 +18,7 @@ const events: Record<string, Texts> = {
   'factor.pin': ['Nhập mã PIN', 'PIN entered'],
   'factor.otp': ['Nhập mã xác thực', 'one-time code entered'],
   'pin.changed': ['Đổi mã PIN', 'PIN changed'],
+  'password.changed': ['Đổi mật khẩu', 'password changed'],
   'account.frozen': ['Tạm khóa quyền ký', 'signing frozen'],
   'account.unfrozen': ['Mở lại quyền ký', 'signing unfrozen'],
   'totpMove.attested': ['Điện thoại mới được xác nhận', 'new phone attested'],

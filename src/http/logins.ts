@@ -38,6 +38,16 @@ export type LoginRequest = {
   rememberMe?: boolean;
 };
 
+export type PasswordChange = {
+  subscriber: string;
+  oldPassword: string;
+  newPassword: string;
+  /** Where it comes from, for the throttle. */
+  source: string;
+  /** Lets the holder know. */
+  tell: () => Promise<unknown>;
+};
+
 export type LoginDesk = {
   /**
    * Checks a password and grants the built-in client access in its name.
@@ -54,10 +64,10 @@ export type LoginDesk = {
   enrol(userID: string, subscriber: string, password: string): Promise<void>;
   /**
    * Puts a new password in place of the old, which is tried as at a login. All logins of the subscriber end, the
-   * caller's too.
-   * @throws KysoError loginInvalid — the old one is wrong, or locked; passwordRefused; busy
+   * caller's too. `tell` is called when the old one was right, and nothing changes when it fails.
+   * @throws KysoError loginInvalid — the old one is wrong, or locked; passwordRefused; busy; what `tell` throws
    */
-  changePassword(subscriber: string, oldPassword: string, newPassword: string, source: string): Promise<void>;
+  changePassword(change: PasswordChange): Promise<void>;
 };
 
 export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Clock; cost: Argon2Cost }): LoginDesk {
@@ -109,11 +119,12 @@ export function loginDesk({ store, clock, cost }: { store: ApiStore; clock: Cloc
         return { ...grant, revokedAt: null };
       });
     },
-    async changePassword(subscriber, oldPassword, newPassword, source) {
+    async changePassword({ subscriber, oldPassword, newPassword, source, tell }) {
       const known = await loginOf(store.read, subscriber);
       if (!known) throw new KysoError('loginInvalid', 'the account has no password');
       assertGoodPassword(newPassword, [known.userId, oldPassword]);
       await checked(known.userId, oldPassword, source);
+      await tell();
       await enrol(known.userId, subscriber, newPassword);
     },
   };

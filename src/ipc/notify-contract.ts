@@ -9,6 +9,7 @@ export const templateNames = [
   'oneTimeCode',
   'signed',
   'pinChanged',
+  'passwordChanged',
   'pinLocked',
   'otpLocked',
   'frozen',

@@ -66,6 +66,8 @@ export const signerContract = {
     params: Closed({ subscriber: Id, pin: Secret, newPin: Secret, request: Text(64) }),
     result: Empty,
   },
+  /** api is about to change the login password, which is none of signer's: the holder is told by whoever can. */
+  'account.passwordChange': { links: ['api'], params: Closed({ subscriber: Id, request: Text(64) }), result: Empty },
   /** Signing off at once, by the holder; every SAD that was given before is void. */
   'account.freeze': { links: ['api'], params: Closed({ subscriber: Id, request: Text(64) }), result: Empty },
   'account.unfreeze': {

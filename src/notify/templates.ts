@@ -75,6 +75,14 @@ const templates: Record<TemplateName, Template> = {
       en: `The PIN of your signing account was changed${at.en(v)}. ${stranger.en}`,
     }),
   },
+  passwordChanged: {
+    needs: ['name'],
+    email: (v) => ({
+      ...account('Mật khẩu đã được thay đổi', 'Your password was changed'),
+      vi: `Mật khẩu đăng nhập của tài khoản ký số đã được thay đổi${at.vi(v)}; các phiên đăng nhập khác đã kết thúc. ${stranger.vi}`,
+      en: `The login password of your signing account was changed${at.en(v)}; all other logins have ended. ${stranger.en}`,
+    }),
+  },
   pinLocked: {
     needs: ['name', 'until'],
     email: (v) => ({

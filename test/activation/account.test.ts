@@ -33,6 +33,18 @@ t.test('an account in the hand of its holder', async (t) => {
   };
 
   await rulesOnBothEngines(t, {
+    'S47: a new login password is told to its holder, and stands in the own history': async (t, stores) => {
+      const { world, person } = await setUp(t, stores);
+      const { subscriber } = person;
+      await world.advance(1);
+      await world.call('account.passwordChange', { subscriber, request });
+      t.equal((await world.notify.sent('passwordChanged')).to, person.email);
+      t.match(await events(world, 'password.changed'), [{ subscriber, request, actor: 'api' }]);
+      const { entries } = await world.call('account.history', { subscriber, limit: 1 });
+      t.match(entries, [{ event: 'password.changed', result: 'done' }]);
+      await t.rejects(world.call('account.passwordChange', { subscriber: 'nobody', request }), refused('integrity'));
+    },
+
     'the status says who it is, what is locked, and nothing else': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       const fresh = await world.newPerson({ activate: false });

@@ -44,13 +44,15 @@ t.test('kyso subscriber', async (t) => {
     t.match(await status(), 'active');
 
     const newPassword = 'hoa-sen-trắng-2026';
+    await world.advance(1000);
     t.match(await run('password', newPassword), { status: 0 });
     t.match(await run('status'), { status: 1, stderr: /login|đăng nhập/i }, 'the old password is dead');
-    const history = await kyso(['subscriber', 'history', '--limit', '4', ...where], [newPassword]);
+    const history = await kyso(['subscriber', 'history', '--limit', '5', ...where], [newPassword]);
     t.equal(history.status, 0, history.stderr);
     const lines = history.stdout.trim().split('\n');
-    t.match(lines.slice(0, 4), [/unfrozen/, /frozen/, /^10:00:41 2\/11\/2026 .*signed · 1 .* direct /, /approved/]);
-    const before = /--before (\w+)/.exec(lines[4] ?? '')?.[1];
+    const signed = /^10:00:41 2\/11\/2026 .*signed · 1 .* direct /;
+    t.match(lines.slice(0, 5), [/password changed/, /unfrozen/, /frozen/, signed, /approved/]);
+    const before = /--before (\w+)/.exec(lines[5] ?? '')?.[1];
     const [, url = '', ...who] = where;
     const csc = await inProcess(['status', '--url', `${url}/csc/v1/`, ...who], [newPassword]);
     t.equal(csc.status, 0, 'the address that kyso sign takes is good, too');

@@ -149,17 +149,25 @@ t.test('a new password ends all logins with the old one', async (t) => {
     const login = (password: string) => post(app, loginUrl, { rememberMe: true }, basic(lan.userID, password));
     const { refresh_token } = (await login(lan.password)).json();
     const next = 'Một mật khẩu hoàn toàn khác';
-    const change = (old: string, to = next, source = '192.0.2.1') =>
-      desk.changePassword(lan.subscriber, old, to, source);
+    let told = 0;
+    const tell = async () => {
+      told += 1;
+    };
+    const { subscriber } = lan;
+    const change = (oldPassword: string, newPassword = next, source = '192.0.2.1') =>
+      desk.changePassword({ subscriber, oldPassword, newPassword, source, tell });
 
     await t.rejects(change('not the old one'), refused('loginInvalid'));
     await t.rejects(change(lan.password, 'short'), refused('passwordRefused'));
     await t.rejects(change(lan.password, lan.password), refused('passwordRefused'), 'the same again');
-    await t.rejects(desk.changePassword('nobody', lan.password, next, '192.0.2.1'), refused('loginInvalid'));
+    const nobody = { subscriber: 'nobody', oldPassword: lan.password, newPassword: next, source: '192.0.2.1', tell };
+    await t.rejects(desk.changePassword(nobody), refused('loginInvalid'));
+    t.equal(told, 0, 'S47: the holder is told of a change, and of nothing else');
     signer.script['credentials.list'] = () => ({ credentialIDs: [], more: false });
     t.equal((await csc('credentials/list', {})).statusCode, 200, 'a try that fails changes nothing');
 
     await change(lan.password);
+    t.equal(told, 1);
     t.equal((await csc('credentials/list', {})).statusCode, 401, 'access tokens end');
     t.equal((await post(app, loginUrl, { refresh_token })).json().error_description, 'Invalid refresh_token');
     t.equal((await login(lan.password)).json().error, 'authentication_error');
@@ -174,13 +182,17 @@ t.test('a login that is under way while the password is changed leaves nothing b
   await onBothEngines(t, async (t, stores) => {
     const { clock, store } = await startApi(t, { store: await stores.open(apiDomain) });
     const desk = (from: ApiStore) => loginDesk({ store: from, clock, cost: cheap });
+    const fresh = {
+      ...{ subscriber: lan.subscriber, oldPassword: lan.password, newPassword: 'mật khẩu mới của Lan' },
+      ...{ source: 'b', tell: async () => {} },
+    };
     let writes = 0;
     // The third write of a login is the grant: the password has been found right.
     const late: ApiStore = {
       ...store,
       async write(work) {
         writes += 1;
-        if (writes === 3) await desk(store).changePassword(lan.subscriber, lan.password, 'mật khẩu mới của Lan', 'b');
+        if (writes === 3) await desk(store).changePassword(fresh);
         return store.write(work);
       },
     };

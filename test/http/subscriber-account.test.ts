@@ -108,13 +108,28 @@ t.test('a login ends after an hour', async (t) => {
 });
 
 t.test('a new password: the old one is the proof, and all logins end', async (t) => {
-  const { app, own, send, get, csc } = await open(t);
+  const { app, own, send, get, csc, signer } = await open(t);
+  let told = 0;
+  signer.script['account.passwordChange'] = ({ subscriber }) => {
+    t.equal(subscriber, lan.subscriber);
+    told += 1;
+    return {};
+  };
   const change = (oldPassword: string, newPassword: string) => send('/password', { oldPassword, newPassword });
   const newPassword = 'hoa-sen-trắng-2026';
   t.equal((await change('wrong password', newPassword)).json().error, 'login_invalid');
   for (const bad of ['short', lan.password, 'x'.repeat(257)])
     t.equal((await change(lan.password, bad)).json().error, 'password_refused', bad.slice(0, 10));
+  t.equal(told, 0, 'of what did not happen nobody is told');
+  const tell = signer.script['account.passwordChange'];
+  signer.script['account.passwordChange'] = () => {
+    throw new KysoError('unavailable');
+  };
+  t.equal((await change(lan.password, newPassword)).statusCode, 503, 'S47: no change that the holder is not told of');
+  t.equal((await loginAt(app)).statusCode, 200, 'the old password still is the one');
+  signer.script['account.passwordChange'] = tell;
   t.equal((await change(lan.password, newPassword)).statusCode, 204);
+  t.equal(told, 1);
   t.equal((await get('/account', own)).statusCode, 401, 'this login');
   t.equal((await csc('credentials/list', {})).statusCode, 401, 'and that of CSC');
   t.equal((await loginAt(app)).json().error, 'login_invalid');

@@ -12,6 +12,7 @@ const usual: Record<TemplateName, Record<string, string>> = {
   oneTimeCode: { code: '012345', minutes: '5', client: 'direct' },
   signed: { signatures: '3', credential: 'NGUYỄN THỊ ÁNH', client: 'direct', time: '09:05:00 24/11/2026' },
   pinChanged: {},
+  passwordChanged: {},
   pinLocked: { until: '09:05:00 24/11/2026' },
   otpLocked: { until: '09:05:00 24/11/2026' },
   frozen: {},
@@ -60,7 +61,7 @@ t.test('S87: an SMS fits one part of GSM-7 without diacritics', async (t) => {
 });
 
 t.test('times are told where signer knows them', async (t) => {
-  for (const template of ['activated', 'pinChanged', 'frozen', 'unfrozen'] as const) {
+  for (const template of ['activated', 'pinChanged', 'passwordChanged', 'frozen', 'unfrozen'] as const) {
     const { text } = render({ template, channel: 'email', values: { name, time, more: 'than needed' } });
     t.match(text, / lúc 09:05:00 24\/11\/2026.* at 09:05:00 24\/11\/2026/s, template);
     t.notMatch(text, /than needed/);

@@ -35,8 +35,9 @@ export const password = route({
   url: '/password',
   authentication: 'bearer',
   input: closed({ oldPassword: fields.password, newPassword: fields.password }),
-  async handle({ logins }, { oldPassword, newPassword }, { user, ip }) {
-    await logins.changePassword(user.subscriber, oldPassword, newPassword, sourceOf(ip));
+  async handle({ logins, signer }, { oldPassword, newPassword }, { user: { subscriber }, ip, id: request }) {
+    const tell = () => signer.call('account.passwordChange', { subscriber, request });
+    await logins.changePassword({ subscriber, oldPassword, newPassword, source: sourceOf(ip), tell });
     return undefined;
   },
 });
