@@ -137,7 +137,7 @@ function runDirectory(directory: string): string {
  * ports do not meet. Undefined where nothing was configured: then messages wait.
  */
 export function waysOut(config: Config): ConfigFile['notify'] {
-  if (config.notify || config.mode !== 'sandbox') return config.notify;
+  if (!hasCatcher(config)) return config.notify;
   const { smtp, http } = catcherPorts(config);
   return {
     smtp: { host: '127.0.0.1', port: smtp, security: 'none', from: 'kyso@sandbox.example.vn' },

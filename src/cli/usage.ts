@@ -7,12 +7,15 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
   kyso subscriber activate|status|pin|password|freeze|unfreeze|history|totp
       a holder's own account, over HTTPS; kyso subscriber --help
   kyso serve [--dir DIR] [--port N]
-      starts api, signer and ca, each under a user of its own when started as root
+      starts api, signer, ca and notify (and the catcher of a sandbox that names no mail server),
+      each under a user of its own when started as root
   kyso sandbox init [--dir DIR] [--port N] [--postgresql URL]
       makes the configuration and both tokens of a sandbox; one person plays all roles
   kyso sandbox get NAME [--dir DIR]      kyso sandbox code [other] [--dir DIR]
       for scripts: a value of sandbox.json (csc.v1, credentials.0.credentialID, …);
       the one-time code that the subscriber's authenticator app shows now
+  kyso sandbox mail [--dir DIR]
+      all e-mails and SMS to the sandbox's people
   kyso client list|set|suspend|resume [--dir DIR]
       applications, and what each may do beyond CSC's letter; kyso client --help
   kyso signer attest-phone USERID --by WHO [--dir DIR]
@@ -20,7 +23,7 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
-  kyso api|signer|ca --dir DIR
+  kyso api|signer|ca|notify --dir DIR
       one process alone; its keys come from CREDENTIALS_DIRECTORY (docs/architecture.md)
 
   DIR is KYSO_DIR when --dir is not given, or else var/demo in the checkout.

@@ -7,7 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { enrolAttestationKey, initAuthority } from '../ca/ceremony.ts';
 import { residentKeys as caKeys } from '../ca/context.ts';
-import { type Config, type ConfigFile, checkConfig, pathsOf } from '../config.ts';
+import { type Config, type ConfigFile, checkConfig, hasCatcher, pathsOf } from '../config.ts';
 import { createResidentKeys, initialiseSoftHsmToken } from '../hsm/init.ts';
 import type { Token } from '../hsm/pool.ts';
 import type { ResidentKeySpec } from '../hsm/protocol.ts';
@@ -67,12 +67,13 @@ export async function initSandbox(directory: string, { port, store, onStep }: Sa
   onStep?.('token of the certification authority, root and issuing certificates');
   await initCa(config);
   await enrolSigner(config);
-  ownDirectory(paths.own('catcher'), 'catcher', tierFor(config.directory).tier);
-  newSecret(join(paths.secrets, 'catcher-key'));
   return config;
 }
 
-/** `kyso signer init`: the signer's token with its long-lived keys, and its store. Writes its attestation key for ca. */
+/**
+ * `kyso signer init`: the signer's token with its long-lived keys, and its store; the places and secrets of the processes
+ * that have no step of their own. Writes signer's attestation key for ca.
+ */
 export async function initSigner(config: Config): Promise<void> {
   const tier = assertCeremony(config);
   const paths = pathsOf(config);
@@ -88,6 +89,10 @@ export async function initSigner(config: Config): Promise<void> {
   ownDirectory(paths.own('api'), 'api', tier);
   ownDirectory(paths.own('notify'), 'notify', tier);
   newSecret(join(paths.secrets, 'outbox-key'));
+  if (hasCatcher(config)) {
+    ownDirectory(paths.own('catcher'), 'catcher', tier);
+    newSecret(join(paths.secrets, 'catcher-key'));
+  }
 }
 
 /** `kyso ca init`: ca's token, root and issuing certificates, and the signer's attestation key enrolled. */

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KysoError } from '../base/errors.ts';
-import { type Config, pathsOf } from '../config.ts';
+import { type Config, hasCatcher, pathsOf } from '../config.ts';
 import { type Boot, linkKey, linksOf } from './boot.ts';
 import { forbidCoreDumps } from './core-dumps.ts';
 import { unfixable } from './lifecycle.ts';
@@ -43,7 +43,7 @@ export function supervise(config: Config): Supervisor {
   if (why) log('tier', { tier, why });
   const bootKey = randomBytes(32);
   const running = new Map<ProcessName, ChildProcess>();
-  const sandboxed: ProcessName[] = config.mode === 'sandbox' && !config.notify ? ['catcher'] : [];
+  const sandboxed: ProcessName[] = hasCatcher(config) ? ['catcher'] : [];
   const names: ProcessName[] = [...sandboxed, 'notify', 'signer', 'ca', 'api'];
   const waiting = new Set(names);
   const ready = Promise.withResolvers<void>();
