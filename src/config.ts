@@ -132,6 +132,9 @@ function runDirectory(directory: string): string {
   return join('/tmp', `kyso-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
 }
 
+/** Whether messages go to a catcher: in a sandbox that names no mail server. */
+export const hasCatcher = ({ mode, notify }: Pick<Config, 'mode' | 'notify'>): boolean => mode === 'sandbox' && !notify;
+
 /**
  * The ways out: as configured, or in a sandbox its own catcher on ports beside the API's, so that sandboxes on different
  * ports do not meet. Undefined where nothing was configured: then messages wait.
