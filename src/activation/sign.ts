@@ -89,10 +89,13 @@ function use({ authorization, credential, digests }: SpentAuthorization, at: num
   };
 }
 
-/** At start: what a former life spent but did not end stays spent, was never released, and is logged as unknown. */
-export async function sweep(signer: Signer): Promise<number> {
+/**
+ * What was spent and cannot end any more stays spent, was never released, and is logged as unknown: at start all that a
+ * former life left, later what was begun before an instant, since a signing whose end was not recorded stays pending.
+ */
+export async function sweep(signer: Signer, begunBefore = Number.MAX_SAFE_INTEGER): Promise<number> {
   return signer.store.write(async (tx) => {
-    const swept = await sweepSignings(tx, signer.instance, signer.time.now());
+    const swept = await sweepSignings(tx, signer.instance, { begunBefore, endedAt: signer.time.now() });
     for (const signing of swept) {
       const { id, authorization, subscriber, credential } = signing;
       await record(signer, tx, {

@@ -4,16 +4,23 @@ import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { recordRefusals } from './refusals.ts';
 import { raiseSetting } from './settings.ts';
+import { sweep } from './sign.ts';
 import { finishMoves } from './totp-move.ts';
 
 /** How long an ended authorization is remembered, so that a late client is told "SAD expired", in milliseconds. */
 const remembered = 10 * 60_000;
 
 /**
+ * A signing that was begun longer ago does not run any more, in milliseconds: the token and the store answer in much
+ * less. Should one do, it is not released.
+ */
+const longestSigning = 2 * 60_000;
+
+/**
  * What has to happen by itself, called about once a second: the sealed DEK of an ended authorization is wiped, its rows
- * are forgotten later, a new authenticator app takes the place of the old one, time and refusals are recorded, and on
- * PostgreSQL new log leaves get their positions. One part that fails, such as a row that somebody tampered with, does
- * not stop the others.
+ * are forgotten later, signings whose end was not recorded end as unknown, a new authenticator app takes the place of
+ * the old one, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One part that
+ * fails, such as a row that somebody tampered with, does not stop the others.
  * @throws the first failure, when everything was tried
  */
 export async function upkeep(signer: Signer): Promise<void> {
@@ -26,6 +33,7 @@ export async function upkeep(signer: Signer): Promise<void> {
     forgotten.length > 0 && store.write((tx) => deleteAuthorizations(tx, forgotten)),
     store.write((tx) => raiseSetting(signer, tx, 'lastInstant', now)),
     signer.time.reportStep((milliseconds) => store.write((tx) => recordStep(signer, tx, milliseconds))),
+    sweep(signer, now - longestSigning),
     recordRefusals(signer),
     finishMoves(signer),
   ]);

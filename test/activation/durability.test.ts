@@ -126,6 +126,23 @@ t.test('what is durable before what', async (t) => {
       t.equal((await person.signHash(sad, [hash])).length, 1);
     },
 
+    'S59: a signing whose result was not recorded ends as unknown by itself, once it cannot be running any more':
+      async (t, stores) => {
+        const { world, person, hash, sad } = await setUp(t, stores);
+        const pending = { outcomes: ['pending'], results: ['intended'] };
+        world.store.failWrite(2, 'rolledBack');
+        await t.rejects(person.signHash(sad, [hash]), refused('unavailable'));
+        await upkeep(world.signer);
+        t.same(await signingsOf(world), pending, 'not before');
+        await world.advance(3 * 60_000);
+        const other = await world.again({ instance: 'signer-2' });
+        await upkeep(other.signer);
+        t.same(await signingsOf(world), pending, 'nor by another instance, which cannot know');
+        await upkeep(world.signer);
+        await upkeep(world.signer);
+        t.same(await signingsOf(world), { outcomes: ['unknown'], results: ['intended', 'unknown'] });
+      },
+
     'S67: after a failed write the store goes on': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       for (const nth of [1, 2, 3, 4]) {

@@ -1,4 +1,4 @@
-import { and, eq } from '../drizzle.ts';
+import { and, eq, lt } from '../drizzle.ts';
 import type { SignerTx, Signing } from './tables.ts';
 
 export type Outcome = 'pending' | 'released' | 'failed' | 'unknown';
@@ -23,12 +23,19 @@ export async function endSigning(
   return ended.length === 1;
 }
 
-/** Ends all signings that a former life of this instance left pending: spent, outcome unknown, never released. */
-export function sweepSignings(tx: SignerTx, instance: string, endedAt: number): Promise<Signing[]> {
+/**
+ * Ends the signings of this instance that are pending and were begun before an instant: spent, outcome unknown, never
+ * released.
+ */
+export function sweepSignings(
+  tx: SignerTx,
+  instance: string,
+  { begunBefore, endedAt }: { begunBefore: number; endedAt: number },
+): Promise<Signing[]> {
   const { signings: s } = tx.t;
   return tx.db
     .update(s)
     .set({ outcome: 'unknown', endedAt })
-    .where(and(eq(s.outcome, 'pending'), eq(s.instance, instance)))
+    .where(and(eq(s.outcome, 'pending'), eq(s.instance, instance), lt(s.startedAt, begunBefore)))
     .returning();
 }
