@@ -1,6 +1,7 @@
 import type { LeafFields } from '../audit/leaf.ts';
 import { equalBytes, wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import { argon2id, newSalt } from '../crypto/argon2.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
@@ -23,6 +24,7 @@ export async function beginActivation(signer: Signer, request: { userID: string;
   if (enrolment.vault.openedBy !== 'activation') throw await slowRefusal(signer, 'already activated');
   const id = enrolment.subscriber.id;
   wipe(await openWithHalves(signer, enrolment, request.halves, request.request));
+  await failpoint('activation.halvesRight');
   const seed = newSeed(request.userID);
   const sealedTotp = await sealSeed(signer, id, seed.totpSecret);
   await signer.store.write(async (tx) => {
@@ -38,6 +40,7 @@ export async function beginActivation(signer: Signer, request: { userID: string;
       request: request.request,
     });
   });
+  await failpoint('activation.begun');
   return seed;
 }
 
@@ -60,6 +63,7 @@ export async function completeActivation(
   } finally {
     wipe(pin);
   }
+  await failpoint('activation.completed');
   return { subscriber: subscriber.id };
 }
 
@@ -75,6 +79,7 @@ async function passToPin(
     // Not before the halves are right: what a PIN must not contain would tell strangers about the holder.
     assertGoodPin(request.pin, subscriber);
     const provenSeed = await claimCode(signer, subscriber.id, request.otp, request.request);
+    await failpoint('activation.codeClaimed');
     const sealing = await sealVault(signer, subscriber.id, { publicKey: vault.publicKey, privateKey }, pin, 'pin');
     const secret = activationSecret(request.halves);
     const digest = activationDigest(secret);
@@ -173,6 +178,7 @@ async function countTry(signer: Signer, subscriber: string): Promise<void> {
     await signer.rows.factors.replace(tx, factors, { activationFailures: factors.activationFailures + 1 });
     return true;
   });
+  await failpoint('activation.counted');
   if (!counted) throw new KysoError('activationInvalid', 'too many tries, or too late');
 }
 

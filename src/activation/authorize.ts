@@ -1,5 +1,6 @@
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import type { DigestName } from '../crypto/algorithms.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
@@ -36,6 +37,7 @@ export async function authorize(
 
   if (credential.otp === 'email') await claimEmailCode(signer, credential, request);
   else await claimCode(signer, subscriber, request.otp, request.request);
+  await failpoint('authorize.codeClaimed');
   const key = await signer.rows.keys.find(signer.store.read, { id: credential.key });
   const vault = await signer.rows.vaults.find(signer.store.read, { subscriber });
   if (!key || !vault) throw new KysoError('integrity', 'a credential without key or vault');
@@ -49,6 +51,7 @@ type Opened = { credential: Credential; key: Key; dek: Buffer; digest: DigestNam
 
 async function mintSad(signer: Signer, request: Request, { credential, key, dek, digest, digests }: Opened) {
   const { subscriber, client, grant, numSignatures } = request;
+  await failpoint('authorize.pinRight');
   const createdAt = signer.time.now();
   const binding = { subscriber, client, grant, credential: credential.id, key: key.id, keyVersion: key.keyVersion };
   const { sad, id, sealedDek } = newSad(binding, dek);
@@ -69,5 +72,6 @@ async function mintSad(signer: Signer, request: Request, { credential, key, dek,
       detail: { grant, ...(counts.open > 0 && { open: counts.open }) },
     });
   });
+  await failpoint('authorize.recorded');
   return { sad, expiresIn: sadLifetime / 1000 };
 }

@@ -1,6 +1,7 @@
 import { type KeyObject, verify, X509Certificate } from 'node:crypto';
 import { Compile } from 'typebox/compile';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import { limit } from '../base/limit.ts';
 import { type Attestation, FeedPayload, type Order, type SignedFeed } from '../ipc/feed.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
@@ -50,11 +51,13 @@ async function receiveOrder(signer: Signer, number: number, order: Order) {
   if (number > position + 1) throw new KysoError('requestInvalid', `order ${number} came after ${position}`);
   if (number === position + 1) {
     const prepared = await prepare(signer, order);
+    await failpoint('order.prepared');
     const first = await signer.store.write(async (tx) => {
       if (!(await takePlace(signer, tx, number))) return false;
       await prepared.commit(tx);
       return true;
     });
+    await failpoint('order.applied');
     if (first) {
       signer.feed.applied(number);
       return { number, ...(prepared.attestation && { attestation: prepared.attestation }) };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { sha256, wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import { newId } from '../base/ids.ts';
 import type { KeyTypeName, SignScheme } from '../crypto/algorithms.ts';
 import { openFrom, sealTo } from '../crypto/hpke.ts';
@@ -30,6 +31,7 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
   if (!vault) throw new KysoError('orderRefused', 'no such subscriber');
 
   const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek: tokenLabels.kek });
+  await failpoint('key.generated');
   const lineHash = Buffer.from(order.lineHash, 'base64');
   const base = { id: newId(), subscriber, keyVersion: 1, keyType, spki, kek: tokenLabels.kek, mechanism };
   const dek = randomBytes(32);

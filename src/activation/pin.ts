@@ -1,4 +1,5 @@
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { announceLock } from './lock-notice.ts';
@@ -112,6 +113,7 @@ async function countTry(signer: Signer, subscriber: string, request: string): Pr
     await signer.rows.factors.replace(tx, factors, { pinFailures, pinLockedUntil });
     return pinLockedUntil;
   });
+  await failpoint('pin.counted');
   if (counted === undefined) throw await refusal(signer, subscriber, request, 'pinLocked');
   return counted;
 }

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { wipe } from '../base/bytes.ts';
 import { KysoError, kindOf } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { endSigning, type Outcome, sweepSignings } from '../store/signer/signings.ts';
@@ -25,6 +26,7 @@ export async function signHash(
   signer.feed.assertFresh();
   if (!signer.token.status().ready) throw new KysoError('tokenUnavailable');
   const spentAuthorization = await spend(signer, request);
+  await failpoint('sign.spent');
   const signatures = await sign(signer, spentAuthorization, request.sad);
   return { signatures: signatures.map((signature) => signature.toString('base64')) };
 }
@@ -37,7 +39,9 @@ async function sign(signer: Signer, spent: SpentAuthorization, sad: string): Pro
     await end(signer, spent, 'failed', error);
     throw error;
   }
+  await failpoint('sign.made');
   if (!(await end(signer, spent, 'released'))) throw new KysoError('unavailable', 'the signing was swept as unknown');
+  await failpoint('sign.recorded');
   return signatures;
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import type { Peer } from '../ipc/contract.ts';
 import type { FeedPayload } from '../ipc/feed.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
@@ -87,7 +88,9 @@ export function startFeed({ authority, signer, onError }: FeedOptions): Feed {
 
   async function sendOrder(number: number): Promise<void> {
     const message = await signedOrder(authority, number);
+    await failpoint('order.signed');
     const answer = await orClosed(signer.call('feed.push', message));
+    await failpoint('order.answered');
     if (answer.number < number) throw new KysoError('integrity', `signer did not apply order ${number}`);
     // Our own text, from a row that carries our MAC.
     const payload: FeedPayload = JSON.parse(message.payload);

@@ -1,5 +1,6 @@
 import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import type { Attestation } from '../ipc/feed.ts';
 import { newSerialNumber } from '../pki/certificate.ts';
 import { type LintedTbs, lint, signLinted } from '../pki/lint.ts';
@@ -24,8 +25,10 @@ export async function issueCertificate(authority: Authority, credentialID: strin
   if (credential.status === 'intended') credential = await complete(authority, credential);
   if (credential.status === 'attested') {
     const linted = await intend(authority, credential);
+    await failpoint('certificate.intended');
     credential = await complete(authority, await findCredential(authority, credentialID), linted);
   }
+  await failpoint('certificate.issued');
   if (credential.certificateOrder !== null) return credential;
   throw new KysoError('orderRefused', `the credential is ${credential.status}: no certificate can be issued for it`);
 }
@@ -80,6 +83,7 @@ async function complete(authority: Authority, credential: Credential, made?: Lin
   const intended = await rows.certificates.find(store.read, keys.certificate);
   const linted = intended && (made ?? (await lintAgain(authority, intended)));
   const certificate = linted && (await signLinted(linted, issuingKey.sign));
+  await failpoint('certificate.signed');
 
   return store.write(async (tx) => {
     const locked = await rows.credentials.lock(tx, keys.credential);

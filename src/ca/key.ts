@@ -1,6 +1,7 @@
 import canonicalize from 'canonicalize';
 import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import type { Attestation } from '../ipc/feed.ts';
 import type { Credential } from '../store/ca/tables.ts';
 import { isConflict } from '../store/failure.ts';
@@ -24,6 +25,7 @@ export async function recordKey(
   if (!attestation) throw new KysoError('integrity', 'the signer made a key and did not attest it');
   try {
     await recordAttested(authority, credential, attestation);
+    await failpoint('key.attested');
   } catch (error) {
     const reused = isConflict(error);
     if (!reused && !(error instanceof KysoError && error.kind === 'attestationInvalid')) throw error;

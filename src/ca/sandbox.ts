@@ -1,4 +1,5 @@
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import type { SandboxLine } from '../ipc/ca-contract.ts';
 import type { Credential } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
@@ -23,6 +24,7 @@ export function sandboxIssuer(authority: Authority, feed: Feed, onError: (error:
   return {
     async issue(line) {
       const credential = await acceptLine(authority, line);
+      await failpoint('line.accepted');
       await carryOn(authority, feed, credential);
       return { subscriber: credential.subscriber, credentialID: credential.id };
     },
@@ -50,6 +52,7 @@ async function carryOn(authority: Authority, feed: Feed, { id, keyOrder, status 
   const issued = await issueCertificate(authority, id);
   feed.wake();
   await feed.delivered(issued.certificateOrder ?? Number.POSITIVE_INFINITY);
+  await failpoint('certificate.delivered');
   await store.write(async (tx) => {
     const locked = await rows.credentials.lock(tx, { id, status: 'issued' });
     if (!locked) return;

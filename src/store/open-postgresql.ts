@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import pg from 'pg';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import { storeFailure } from './failure.ts';
 import type { Store, Tx } from './store.ts';
 
@@ -36,7 +37,13 @@ export function openPostgresql<T>(url: string, tables: T): Store<T> {
     read: { db, t: tables, engine: 'postgresql' },
     async write<R>(work: (tx: Tx<T>) => Promise<R>): Promise<R> {
       try {
-        return await db.transaction((inner) => work({ db: inner, t: tables, engine: 'postgresql' }));
+        const result = await db.transaction(async (inner) => {
+          const done = await work({ db: inner, t: tables, engine: 'postgresql' });
+          await failpoint('store.uncommitted');
+          return done;
+        });
+        await failpoint('store.committed');
+        return result;
       } catch (error) {
         throw storeFailure(error);
       }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import Database from 'better-sqlite3';
 import { KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
 import { storeFailure } from './failure.ts';
 import type { Store, Tx, Verbs } from './store.ts';
 
@@ -54,6 +55,7 @@ export function openSqlite<T>(file: string, tables: unknown): Store<T> {
     try {
       writer.exec('BEGIN IMMEDIATE');
       for (const job of group) await runInSavepoint(job);
+      await failpoint('store.uncommitted');
       writer.exec('COMMIT');
     } catch (error) {
       rollBack();
@@ -61,6 +63,7 @@ export function openSqlite<T>(file: string, tables: unknown): Store<T> {
       for (const job of group) job.settle(failure);
       return;
     }
+    await failpoint('store.committed');
     for (const job of group) job.settle(job.error);
   }
 

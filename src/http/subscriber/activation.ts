@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { failpoint } from '../../base/failpoint.ts';
 import { assertGoodPassword } from '../logins.ts';
 import { sourceOf } from '../throttle.ts';
 import { closed, fields, route } from './route.ts';
@@ -36,7 +37,9 @@ export const complete = route({
     const { subscriber } = await activationTries(sourceOf(ip), () =>
       signer.call('activation.complete', { userID, halves: { email, sms }, pin, otp, request }),
     );
+    await failpoint('activation.passed');
     await logins.enrol(userID, subscriber, password);
+    await failpoint('login.enrolled');
     return undefined;
   },
 });
