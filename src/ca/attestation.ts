@@ -1,8 +1,7 @@
 import canonicalize from 'canonicalize';
 import { Compile } from 'typebox/compile';
-import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
-import { createVerifier } from '../crypto/verify.ts';
+import { verifiesMessage } from '../crypto/verify-message.ts';
 import { type Attestation, AttestationPayload } from '../ipc/feed.ts';
 import { importSpki, keyTypeOf } from '../pki/public-key.ts';
 
@@ -20,8 +19,9 @@ export type Expected = { credentialID: string; subscriber: string; lineHash: Buf
 export function verifyAttestation(attestation: Attestation, attestationKey: Buffer, expected: Expected): Buffer {
   const refuse = (why: string) => new KysoError('attestationInvalid', `the key attestation ${why}`);
   const signature = Buffer.from(attestation.signature, 'base64');
-  const digest = sha256(attestation.statement);
-  if (!createVerifier('EC-P256', attestationKey)('SHA-256', digest, signature)) throw refuse('is not the signer’s');
+  const statementBytes = Buffer.from(attestation.statement);
+  if (!verifiesMessage('EC-P256', attestationKey, { digest: 'SHA-256' }, statementBytes, signature))
+    throw refuse('is not the signer’s');
 
   const statement = parse(attestation.statement);
   if (!payload.Check(statement)) throw refuse('has another form');

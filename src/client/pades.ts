@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { KysoError } from '../base/errors.ts';
 import { digests, type SignScheme } from '../crypto/algorithms.ts';
-import { createVerifier } from '../crypto/verify.ts';
+import { verifiesMessage } from '../crypto/verify-message.ts';
 import { assembleSignedData, type Chain, prepareSignedAttributes, signerKey } from '../pki/cms.ts';
 import { digestByteRange, fillContents, type OpenContents, patchByteRange } from './byte-range.ts';
 import { appendRevision } from './pdf-document.ts';
@@ -53,7 +53,7 @@ export async function preparePdf(pdf: Uint8Array, options: PdfSignatureOptions):
 export function embedSignature(context: SigningContext, signature: Uint8Array): Buffer {
   const { contents, signedAttributes, scheme, chain } = context;
   const { keyType, spki } = signerKey(chain[0]);
-  if (!createVerifier(keyType, spki, scheme.pss)(scheme.digest, digestToSign(context), signature)) {
+  if (!verifiesMessage(keyType, spki, scheme, signedAttributes, signature)) {
     throw new KysoError(
       'integrity',
       'The signature does not verify with the certificate: the document was not signed.',

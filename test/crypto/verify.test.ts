@@ -13,8 +13,9 @@ import { join } from 'node:path';
 import { p256, p384, p521 } from '@noble/curves/nist.js';
 import t from 'tap';
 import { type DigestName, digestNames, type KeyTypeName, keyTypes } from '../../src/crypto/algorithms.ts';
-import { ecdsaFromDer, ecdsaToDer } from '../../src/crypto/ecdsa.ts';
+import { ecdsaToDer } from '../../src/crypto/ecdsa.ts';
 import { createVerifier } from '../../src/crypto/verify.ts';
+import { verifiesMessage } from '../../src/crypto/verify-message.ts';
 import { testKeyPair } from '../helpers/authority.ts';
 import { refused } from '../helpers/refused.ts';
 
@@ -230,35 +231,65 @@ t.test('S11: a public key of another type, or unreadable, is an integrity error'
   t.throws(() => createVerifier('RSA-2048', pss), refused('integrity'), 'a key that is bound to PSS by its own OID');
 });
 
-t.test('ECDSA-Sig-Value and r ‖ s turn into each other; only strict DER is read', async (t) => {
-  for (let round = 0; round < 300; round++) {
-    const raw = randomBytes(64);
-    raw.fill(0, 0, round % 33);
-    raw.fill(0, 32, 32 + (round % 31));
-    const der = ecdsaToDer(raw);
-    t.same(ecdsaFromDer(der, 32), raw);
+t.test('ECDSA: the same numbers in anything but strict DER are refused', async (t) => {
+  for (const keyType of ['EC-P256', 'EC-P384'] as const) {
+    const pair = pairOf(keyType);
+    const verify = createVerifier(keyType, pair.spki);
+    const digest = hash('SHA-256', 'data');
+    const raw = sign('sha256', Buffer.from('data'), { key: pair.privateKey, dsaEncoding: 'ieee-p1363' });
+    const good = ecdsaToDer(raw);
+    t.ok(verify('SHA-256', digest, good));
+    const [r, s] = [raw.subarray(0, raw.length / 2), raw.subarray(raw.length / 2)];
+    const integer = (bytes: Uint8Array) => Buffer.concat([Buffer.of(0x02, bytes.length), bytes]);
+    const sequence = (...parts: Uint8Array[]) => {
+      const body = Buffer.concat(parts);
+      return Buffer.concat([Buffer.of(0x30, body.length), body]);
+    };
+    const body = good.subarray(2);
+    for (const [why, signature] of [
+      [
+        'padded integers',
+        sequence(integer(Buffer.concat([Buffer.of(0, 0), r])), integer(Buffer.concat([Buffer.of(0, 0), s]))),
+      ],
+      ['trailing byte inside', sequence(body, Buffer.of(0))],
+      ['trailing byte outside', Buffer.concat([good, Buffer.of(0)])],
+      ['long form where short suffices', Buffer.concat([Buffer.of(0x30, 0x81, body.length), body])],
+      ['indefinite length', Buffer.concat([Buffer.of(0x30, 0x80), body, Buffer.of(0, 0)])],
+      ['set instead of sequence', Buffer.concat([Buffer.of(0x31, body.length), body])],
+      ['r ‖ s', raw],
+      ['no s', sequence(body.subarray(0, 2 + body[1]!))],
+    ] as const) {
+      t.notOk(verify('SHA-256', digest, signature), `${keyType}: ${why}`);
+    }
   }
-  t.same(
-    ecdsaFromDer(ecdsaToDer(Buffer.alloc(132, 0xff)), 66),
-    Buffer.alloc(132, 0xff),
-    'a width that needs long lengths',
-  );
   t.throws(() => ecdsaToDer(Buffer.alloc(63)), refused('internal'));
-  for (const [why, hex] of [
-    ['empty', ''],
-    ['no s', '3003020101'],
-    ['trailing byte inside', '300702010102010100'],
-    ['trailing byte outside', '300602010102010100'],
-    ['padded integer', '30070202000102 0101'],
-    ['negative integer', '3006020181020101'],
-    ['empty integer', '30050200020101'],
-    ['sequence shorter than its content', '3005020101020101'],
-    ['length beyond the end', '3007020101020101'],
-    ['long form where short suffices', '308106020101020101'],
-    ['indefinite length', '30800201010201010000'],
-    ['set instead of sequence', '3106020101020101'],
-    ['number wider than the curve', `3026022101${'00'.repeat(32)}020101`],
-  ] as const) {
-    t.equal(ecdsaFromDer(Buffer.from(hex.replace(' ', ''), 'hex'), 32), undefined, why);
+  t.same(
+    ecdsaToDer(Buffer.concat([Buffer.alloc(31), Buffer.of(1), Buffer.of(0x80), Buffer.alloc(31)])).toString('hex'),
+    `3026020101022100${'80'.padEnd(64, '0')}`,
+    'shortest positive integers',
+  );
+});
+
+t.test('a verifier outlives what is remembered of its key, and a bad point is no key', async (t) => {
+  const pair = pairOf('EC-P256');
+  const verify = createVerifier('EC-P256', pair.spki);
+  const signature = sign('sha256', Buffer.from('data'), pair.privateKey);
+  for (let other = 0; other < 100; other++) createVerifier('EC-P256', makePair('EC-P256').spki);
+  t.ok(verify('SHA-256', hash('SHA-256', 'data'), signature));
+  const offCurve = Buffer.from(pair.spki);
+  offCurve[offCurve.length - 1]! ^= 1;
+  t.throws(() => createVerifier('EC-P256', offCurve), refused('integrity'));
+  t.throws(() => createVerifier('EC-P256', pair.spki.subarray(0, -1)), refused('integrity'));
+});
+
+t.test('who holds the message gets the same verdict', async (t) => {
+  const message = Buffer.from('data');
+  for (const pair of pairs) {
+    const signature = sign('sha384', message, pair.privateKey);
+    const verdict = (given: Buffer, by: Buffer) =>
+      verifiesMessage(pair.keyType, pair.spki, { digest: 'SHA-384' }, given, by);
+    t.ok(verdict(message, signature), pair.keyType);
+    t.notOk(verdict(Buffer.from('other'), signature), pair.keyType);
+    t.notOk(verdict(message, signature.subarray(1)), pair.keyType);
   }
 });

@@ -14,7 +14,6 @@ import {
   signAlgos,
   signAlgosOf,
 } from '../../src/crypto/algorithms.ts';
-import { ecdsaFromDer } from '../../src/crypto/ecdsa.ts';
 import { createResidentKeys } from '../../src/hsm/init.ts';
 import { startToken, type Token } from '../../src/hsm/pool.ts';
 import { refused } from '../helpers/refused.ts';
@@ -147,7 +146,6 @@ t.test('ECDSA on P-521 comes as DER with the long form of the length, r and s as
   for (const signature of await token.sign({ ...key, digest: 'SHA-512', digests: given })) {
     t.equal(signature[1], 0x81);
     t.equal(signature[2], signature.length - 3);
-    t.equal(ecdsaFromDer(signature, 66)?.length, 132);
   }
 });
 
