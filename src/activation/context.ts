@@ -36,6 +36,8 @@ export type Signer = {
   epoch: string;
   /** Which of several signers on one store this is. */
   instance: string;
+  /** Signings that this process is busy with: one that is pending and not here has lost whoever would end it. */
+  running: Set<string>;
   attestationSpki: Buffer;
   /** Refused requests that are not in the log yet. */
   refusals: Refusals;

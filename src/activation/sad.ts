@@ -13,6 +13,9 @@ export const sadLifetime = 300_000;
 /** How long extendTransaction can keep what was authorized alive, in milliseconds from authorize (design §4). */
 export const transactionCap = 3_600_000;
 
+/** How long an ended authorization is remembered, so that a late client is told "SAD expired", in milliseconds. */
+export const rememberedFor = 600_000;
+
 /** What a sealed DEK is bound to: it opens for no other caller, credential or key. */
 type Binding = Pick<Authorization, 'subscriber' | 'client' | 'grant' | 'credential' | 'key' | 'keyVersion'>;
 

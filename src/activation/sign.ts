@@ -2,47 +2,58 @@ import { X509Certificate } from 'node:crypto';
 import { wipe } from '../base/bytes.ts';
 import { KysoError, kindOf } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
+import { newId } from '../base/ids.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { endSigning, type Outcome, sweepSignings } from '../store/signer/signings.ts';
 import { record, type Signer } from './context.ts';
+import { answerOnce, keepAnswer } from './idempotency.ts';
 import { signWithKey } from './keys.ts';
 import { localTime } from './local-time.ts';
 import { announce } from './notices.ts';
 import { openWithSad } from './sad.ts';
 import { type SpentAuthorization, spend } from './spend.ts';
 
+type Request = Params<SignerContract, 'signatures.signHash'>;
+type Answer = Result<SignerContract, 'signatures.signHash'>;
+
 /**
  * signatures/signHash, in the order that makes it safe to lose power anywhere: spend and intent in one durable commit
  * → sign → verify → result in a durable commit → answer. Signatures come in the order of the request.
- * @throws what `spend` throws; KysoError feedStale | clockUntrusted | tokenUnavailable (nothing is spent);
+ * @throws what `answerOnce` and `spend` throw; KysoError feedStale | clockUntrusted | tokenUnavailable (nothing is spent);
  *   after the spend tokenUnavailable | integrity | unavailable (spent, nothing released)
  */
-export async function signHash(
-  signer: Signer,
-  request: Params<SignerContract, 'signatures.signHash'>,
-): Promise<Result<SignerContract, 'signatures.signHash'>> {
-  signer.time.assertTrusted();
-  signer.feed.assertFresh();
-  if (!signer.token.status().ready) throw new KysoError('tokenUnavailable');
-  const spentAuthorization = await spend(signer, request);
-  await failpoint('sign.spent');
-  const signatures = await sign(signer, spentAuthorization, request.sad);
-  return { signatures: signatures.map((signature) => signature.toString('base64')) };
+export function signHash(signer: Signer, request: Request): Promise<Answer> {
+  return answerOnce(signer, request, async () => {
+    signer.time.assertTrusted();
+    signer.feed.assertFresh();
+    if (!signer.token.status().ready) throw new KysoError('tokenUnavailable');
+    const signing = newId();
+    signer.running.add(signing);
+    try {
+      const spentAuthorization = await spend(signer, request, signing);
+      await failpoint('sign.spent');
+      return await sign(signer, spentAuthorization, request.sad);
+    } finally {
+      signer.running.delete(signing);
+    }
+  });
 }
 
-async function sign(signer: Signer, spent: SpentAuthorization, sad: string): Promise<Buffer[]> {
-  let signatures: Buffer[];
+async function sign(signer: Signer, spent: SpentAuthorization, sad: string): Promise<Answer> {
+  let answer: Answer;
   try {
-    signatures = await useKey(signer, spent, sad);
+    const signatures = await useKey(signer, spent, sad);
+    answer = { signatures: signatures.map((signature) => signature.toString('base64')) };
   } catch (error) {
-    await end(signer, spent, 'failed', error);
+    await end(signer, spent, 'failed', { error });
     throw error;
   }
   await failpoint('sign.made');
-  if (!(await end(signer, spent, 'released'))) throw new KysoError('unavailable', 'the signing was swept as unknown');
+  const released = await end(signer, spent, 'released', { answer });
+  if (!released) throw new KysoError('unavailable', 'the signing was swept as unknown');
   await failpoint('sign.recorded');
-  return signatures;
+  return answer;
 }
 
 async function useKey(signer: Signer, spent: SpentAuthorization, sad: string): Promise<Buffer[]> {
@@ -60,14 +71,15 @@ function end(
   signer: Signer,
   spent: SpentAuthorization,
   outcome: Exclude<Outcome, 'pending'>,
-  error?: unknown,
+  { answer, error }: { answer?: Answer; error?: unknown },
 ): Promise<boolean> {
-  const { signing, authorization, request, person } = spent;
+  const { signing, authorization, request, person, idempotencyKey } = spent;
   const endedAt = signer.time.now();
   const values = outcome === 'released' ? use(spent, endedAt) : undefined;
   return signer.store.write(async (tx) => {
     if (!(await endSigning(tx, signing, outcome, endedAt))) return false;
     if (values) await announce(signer, tx, person, { template: 'signed', values });
+    if (answer && idempotencyKey !== undefined) await keepAnswer(signer, tx, idempotencyKey, answer);
     await record(signer, tx, {
       ...{ event: 'sign', actor: 'signer', result: outcome === 'released' ? 'done' : 'failed', request, signing },
       ...{

@@ -1,5 +1,4 @@
 import { KysoError } from '../base/errors.ts';
-import { newId } from '../base/ids.ts';
 import { digests as digestTable, type KeyTypeName, resolveScheme, type SignScheme } from '../crypto/algorithms.ts';
 import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
@@ -9,6 +8,7 @@ import type { Authorization, AuthorizedHash, Credential, SignerTx, Subscriber } 
 import { record, type Signer } from './context.ts';
 import { holdUsable, ownCredential } from './credentials.ts';
 import { hashesOf, macOfHashes, matchHashes } from './hashes.ts';
+import { claimKey } from './idempotency.ts';
 import { authorizationId } from './sad.ts';
 
 declare const spent: unique symbol;
@@ -26,6 +26,8 @@ export type SpentAuthorization = {
   readonly person: Subscriber;
   readonly credential: Credential;
   readonly request: string;
+  /** Under which the answer is kept, where the request has a key. */
+  readonly idempotencyKey: string | undefined;
   readonly [spent]: true;
 };
 
@@ -33,11 +35,11 @@ type Request = Params<SignerContract, 'signatures.signHash'>;
 
 /**
  * Checks a signHash request against its SAD, in the order of CSC v1 §11.9, and spends the hashes, with the intent's log
- * leaf, in one durable commit. The token has not been touched when this rejects, and nothing is spent then.
+ * leaf, in one durable commit, under the id `signing`. The token has not been touched when this rejects, and nothing is spent then.
  * @throws KysoError sadInvalid | sadExpired | credentialUnknown | credentialDisabled | certificateExpired |
- *   signAlgoInvalid | hashAlgoInvalid | digestLength | hashNotAuthorized
+ *   signAlgoInvalid | hashAlgoInvalid | digestLength | hashNotAuthorized | requestRunning
  */
-export async function spend(signer: Signer, request: Request): Promise<SpentAuthorization> {
+export async function spend(signer: Signer, request: Request, signing: string): Promise<SpentAuthorization> {
   const id = authorizationId(request.sad);
   const found = await explain(signer, id, request);
   const { keyType } = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
@@ -49,7 +51,7 @@ export async function spend(signer: Signer, request: Request): Promise<SpentAuth
   return signer.store.write(async (tx) => {
     const { person, credential } = await holdUsable(signer, tx, request.subscriber, request.credentialID);
     const authorization = await take(signer, tx, id, request);
-    const signing = newId();
+    const idempotencyKey = await claimKey(signer, tx, request, { signing, expiresAt: authorization.expiresAt });
     await settle(signer, tx, authorization, await spendHashes(signer, tx, authorization, digests, signing));
     await insertSigning(tx, {
       ...{ id: signing, authorization: id, credential: authorization.credential, subscriber: authorization.subscriber },
@@ -73,7 +75,16 @@ export async function spend(signer: Signer, request: Request): Promise<SpentAuth
       hashes: digests.map((bytes) => bytes.toString('hex')),
       ...(scheme.pss && { detail: { mgfDigest: scheme.pss.mgfDigest, saltLength: scheme.pss.saltLength } }),
     });
-    const facts = { signing, authorization, scheme, digests, person, credential, request: request.request };
+    const facts = {
+      signing,
+      authorization,
+      scheme,
+      digests,
+      person,
+      credential,
+      request: request.request,
+      idempotencyKey,
+    };
     return facts as unknown as SpentAuthorization;
   });
 }

@@ -95,6 +95,7 @@ export async function startSigner({ notify, onError, ...parts }: Parts): Promise
     feed: feedState(clock, Number(position ?? 0)),
     attestationSpki: Buffer.from(attestationKey, 'base64'),
     refusals: new Map(),
+    running: new Set(),
   };
   await sweep(signer);
   const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });

@@ -1,14 +1,13 @@
 import { sequenceLeaves } from '../store/log.ts';
 import { deleteAuthorizations, endedBefore } from '../store/signer/authorizations.ts';
+import { deleteKeys, expiredKeys } from '../store/signer/idempotency-keys.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { recordRefusals } from './refusals.ts';
+import { rememberedFor } from './sad.ts';
 import { raiseSetting } from './settings.ts';
 import { sweep } from './sign.ts';
 import { finishMoves } from './totp-move.ts';
-
-/** How long an ended authorization is remembered, so that a late client is told "SAD expired", in milliseconds. */
-const remembered = 10 * 60_000;
 
 /**
  * A signing that was begun longer ago does not run any more, in milliseconds: the token and the store answer in much
@@ -18,19 +17,21 @@ const longestSigning = 2 * 60_000;
 
 /**
  * What has to happen by itself, called about once a second: the sealed DEK of an ended authorization is wiped, its rows
- * are forgotten later, signings whose end was not recorded end as unknown, a new authenticator app takes the place of
- * the old one, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One part that
- * fails, such as a row that somebody tampered with, does not stop the others.
+ * and kept answers are forgotten later, signings whose end was not recorded end as unknown, a new authenticator app takes
+ * the place of the old one, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One
+ * part that fails, such as a row that somebody tampered with, does not stop the others.
  * @throws the first failure, when everything was tried
  */
 export async function upkeep(signer: Signer): Promise<void> {
   const now = signer.time.now();
   const { store } = signer;
   const ended = await endedBefore(store.read, now, true);
-  const forgotten = await endedBefore(store.read, now - remembered, false);
+  const forgotten = await endedBefore(store.read, now - rememberedFor, false);
+  const keys = await expiredKeys(store.read, now);
   const parts = await Promise.allSettled([
     ...ended.map((id) => store.write((tx) => wipeDek(signer, tx, id))),
     forgotten.length > 0 && store.write((tx) => deleteAuthorizations(tx, forgotten)),
+    keys.length > 0 && store.write((tx) => deleteKeys(tx, keys)),
     store.write((tx) => raiseSetting(signer, tx, 'lastInstant', now)),
     signer.time.reportStep((milliseconds) => store.write((tx) => recordStep(signer, tx, milliseconds))),
     sweep(signer, now - longestSigning),

@@ -38,6 +38,10 @@ export const errorKinds = [
   'sadInvalid',
   'sadExpired',
   'hashNotAuthorized',
+  // a request that comes again
+  'idempotencyKeyInvalid',
+  'idempotencyKeyReused',
+  'requestRunning',
   // issuing
   'orderRefused',
   'attestationInvalid',
@@ -75,4 +79,10 @@ export class KysoError extends Error {
 /** The kind of any thrown value; what nobody named is `internal`. */
 export function kindOf(error: unknown): ErrorKind {
   return error instanceof KysoError ? error.kind : 'internal';
+}
+
+/** The first code among an error and its causes, such as that of a network error which fetch wraps; else ''. */
+export function codeIn(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return 'code' in error ? String(error.code) : codeIn(error.cause);
 }

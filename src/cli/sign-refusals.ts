@@ -1,4 +1,4 @@
-import { KysoError } from '../base/errors.ts';
+import { codeIn, KysoError } from '../base/errors.ts';
 import { CscError } from '../client/index.ts';
 import { plain } from './plain.ts';
 
@@ -41,10 +41,4 @@ export function withFix(error: unknown): unknown {
   }
   const fix = error instanceof KysoError && error.kind === 'unavailable' ? networkFixes[codeIn(error)] : undefined;
   return fix ? new KysoError('unavailable', fix, { cause: error }) : error;
-}
-
-/** The first code among the causes; fetch wraps what went wrong. */
-function codeIn(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  return 'code' in error ? String(error.code) : codeIn(error.cause);
 }

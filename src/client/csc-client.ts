@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { decodeBase64 } from '../base/base64.ts';
 import { KysoError } from '../base/errors.ts';
 import {
@@ -40,6 +41,11 @@ export type SignHashRequest = {
   /** RSASSA-PSS-params, DER; only for RSASSA-PSS. */
   signAlgoParams?: Uint8Array;
   clientData?: string;
+  /**
+   * A name of your own for this request, new for each: sent again with it, even after a restart of yours, it gets the
+   * same answer. Left out, each call makes one and uses it when the connection is lost.
+   */
+  idempotencyKey?: string;
 };
 
 /** A new SAD for what `SAD` still allows; hashes only where slots were left open. */
@@ -133,14 +139,15 @@ export function cscClient(service: CscService): CscClient {
       return { SAD, expiresIn: expiresIn ?? DEFAULT_LIFETIME };
     },
 
-    async signHash(token, { signAlgoParams, ...request }) {
+    async signHash(token, { signAlgoParams, idempotencyKey = randomUUID(), ...request }) {
       const params = signAlgoParams && { signAlgoParams: Buffer.from(signAlgoParams).toString('base64') };
       const body = { ...request, ...params, hash: encodeAll(request.hash) };
-      const { signatures } = await callCsc(service, 'signatures/signHash', signHashAnswer, body, bearer(token));
+      const method = 'signatures/signHash';
+      const { signatures } = await callCsc(service, method, signHashAnswer, body, bearer(token), idempotencyKey);
       if (signatures.length !== request.hash.length) {
-        throw unusable('signatures/signHash', `${signatures.length} signatures for ${request.hash.length} hashes`);
+        throw unusable(method, `${signatures.length} signatures for ${request.hash.length} hashes`);
       }
-      return decodeAll('signatures/signHash', signatures);
+      return decodeAll(method, signatures);
     },
   };
 }

@@ -1,6 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Static, TSchema } from 'typebox';
 import Value from 'typebox/value';
-import { KysoError } from '../base/errors.ts';
+import { codeIn, KysoError } from '../base/errors.ts';
 import { errorObject } from './csc-answers.ts';
 import { CscError } from './csc-error.ts';
 
@@ -30,7 +31,8 @@ export function checkBaseUrl(baseUrl: string): void {
 
 /**
  * Calls one CSC method (CSC v1 §8.2: POST, JSON both ways) and answers what it answered, checked against `schema`.
- * Redirections are not followed: they would carry PIN and password along.
+ * Redirections are not followed: they would carry PIN and password along. With an `idempotencyKey` a request whose
+ * connection is lost is sent once more.
  * @throws CscError — the service refused
  * @throws KysoError unavailable — no answer in time, or one that is not what the specification describes
  */
@@ -40,8 +42,14 @@ export async function callCsc<Schema extends TSchema>(
   schema: Schema,
   body: object,
   authorization?: string,
+  idempotencyKey?: string,
 ): Promise<Static<Schema>> {
-  const { status, ok, text } = await post(service, method, JSON.stringify(body), authorization);
+  const headers = {
+    ...(authorization && { authorization }),
+    ...(idempotencyKey !== undefined && { 'Idempotency-Key': idempotencyKey }),
+  };
+  const ask = () => post(service, method, JSON.stringify(body), headers);
+  const { status, ok, text } = await (idempotencyKey === undefined ? ask() : twice(ask, service.signal));
   const answer = parseJson(text);
   if (!ok) {
     const refusal = Value.Check(errorObject, answer) ? answer : undefined;
@@ -58,11 +66,25 @@ export function unusable(method: string, what: string): KysoError {
   return new KysoError('unavailable', `The answer of the signing service to ${method} cannot be used: ${what}.`);
 }
 
+/** A connection that ended before the answer: nobody knows whether the request was done. */
+const lostConnection = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+/** Asks once more, after a second, in which a process that ended is back, when the connection was lost. */
+async function twice<Answer>(ask: () => Promise<Answer>, signal?: AbortSignal): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!lostConnection.has(codeIn(error))) throw error;
+    await setTimeout(1000, undefined, signal && { signal }).catch(() => {});
+    return ask();
+  }
+}
+
 async function post(
   { baseUrl, timeoutMs = 60_000, signal }: CscService,
   method: string,
   body: string,
-  authorization?: string,
+  headers: Record<string, string>,
 ) {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
@@ -71,7 +93,7 @@ async function post(
       headers: {
         'Content-Type': 'application/json',
         Accept: 'application/json',
-        ...(authorization && { authorization }),
+        ...headers,
       },
       body,
       redirect: 'error',

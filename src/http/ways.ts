@@ -5,7 +5,7 @@ import type { ApiConfig } from './config.ts';
 import { isLoopback, networks } from './networks.ts';
 
 /** Headers that may stand once. Node keeps the first of several silently; a proxy may have read another (S28). */
-const singletons = ['authorization', 'content-type', 'content-encoding', 'host'];
+const singletons = ['authorization', 'content-type', 'content-encoding', 'host', 'idempotency-key'];
 
 /** Refuses requests that came in a way in which two readers may see two things, or a third one everything (S28). */
 export function refuseBadWays(app: FastifyInstance, { tls, trustedProxies }: ApiConfig): void {

@@ -11,6 +11,8 @@ export const Instant = Type.Integer({ minimum: 0 });
 export const Secret = Type.String({ minLength: 1, maxLength: 256 });
 export const Text = (maxLength: number) => Type.String({ maxLength });
 export const KeyTypeField = Type.Enum(['RSA-2048', 'RSA-3072', 'RSA-4096', 'EC-P256', 'EC-P384', 'EC-P521']);
+/** The value of an Idempotency-Key header: printable ASCII. */
+export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x20-\\x7e]+$' });
 /** How the holder of a credential gets one-time codes: from an authenticator app, or by e-mail on request. */
 export const OtpField = Type.Enum(['totp', 'email']);
 /** Where a person is told things; whether it is theirs, only its owner shows. */

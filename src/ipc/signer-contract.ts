@@ -6,6 +6,7 @@ import {
   DigestBytes,
   Empty,
   Id,
+  IdempotencyKey,
   Instant,
   KeyTypeField,
   Oid,
@@ -164,6 +165,8 @@ export const signerContract = {
       hashAlgo: Type.Optional(Oid),
       /** RSASSA-PSS-params (RFC 8017 A.2.3), DER. */
       signAlgoParams: Type.Optional(Bytes(512)),
+      /** The caller's name for this request: asked again with it, the answer is the same and nothing more is spent. */
+      idempotencyKey: Type.Optional(IdempotencyKey),
     }),
     result: Closed({ signatures: Type.Array(Bytes(2048)) }),
   },

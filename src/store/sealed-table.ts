@@ -12,6 +12,8 @@ type Db = Pick<Tx<unknown>, 'db' | 'engine'>;
 /** A table whose rows carry a MAC: the only way in which its rows are read and written. */
 export type SealedTable<T extends PgTable> = {
   insert(tx: Db, row: Omit<T['$inferSelect'], 'version' | 'mac'>): Promise<RowOf<T>>;
+  /** The same, unless there is already a row with this primary key: then nothing is written and undefined returned. */
+  insertOnce(tx: Db, row: Omit<T['$inferSelect'], 'version' | 'mac'>): Promise<RowOf<T> | undefined>;
   find(tx: Db, key: KeyOf<T>): Promise<RowOf<T> | undefined>;
   list(tx: Db, key: KeyOf<T>): Promise<RowOf<T>[]>;
   /**
@@ -60,6 +62,12 @@ export function sealedTable<T extends SealedPgTable>(name: string, table: T, mac
       const sealed = mac.seal(name, { ...row, version: 1 } as Row);
       await tx.db.insert(table).values(sealed as never);
       return sealed;
+    },
+    async insertOnce(tx, row) {
+      const sealed = mac.seal(name, { ...row, version: 1 } as Row);
+      const insert = tx.db.insert(table).values(sealed as never);
+      const [written] = (await insert.onConflictDoNothing().returning()) as Row[];
+      return written && sealed;
     },
     async find(tx, key) {
       const [row] = await select(tx.db, key);

@@ -175,6 +175,43 @@ t.test('signHash sends the parameters of RSASSA-PSS in base64', async (t) => {
   t.equal(calls[0]?.body.signAlgoParams, 'MAA=');
 });
 
+t.test('S70: signHash names each request of its own, and sends it again when the connection is lost', async (t) => {
+  const done = { body: { signatures: ['AQ==', 'Ag=='] } };
+  const { client, calls } = await answering(
+    t,
+    done,
+    { body: '', cutOff: true },
+    done,
+    { body: '', cutOff: 'inside' },
+    done,
+  );
+  for (let times = 0; times < 3; times++)
+    t.strictSame(await client.signHash('token', signHash), [Buffer.of(1), Buffer.of(2)]);
+  const keys = calls.map(({ idempotencyKey }) => idempotencyKey);
+  t.equal(keys.length, 5);
+  t.match(keys[0], /^[0-9a-f-]{36}$/);
+  t.strictSame([keys[2], keys[4]], [keys[1], keys[3]], 'the same key, the same request');
+  t.strictSame(calls[2], calls[1]);
+  t.equal(new Set(keys).size, 3);
+});
+
+t.test('S70: signHash takes a key of the caller, and does not go on trying', async (t) => {
+  const cut = { body: '', cutOff: true as const };
+  const { client, calls } = await answering(t, cut, cut);
+  await t.rejects(client.signHash('token', { ...signHash, idempotencyKey: 'mine' }), refused('unavailable'));
+  t.strictSame(
+    calls.map(({ idempotencyKey }) => idempotencyKey),
+    ['mine', 'mine'],
+  );
+  t.notOk('idempotencyKey' in calls[0]!.body);
+});
+
+t.test('what has no key is not sent twice', async (t) => {
+  const { client, calls } = await answering(t, { body: '', cutOff: true });
+  await t.rejects(client.authorize('token', authorize), refused('unavailable'));
+  t.equal(calls.length, 1);
+});
+
 const all: Record<string, (client: CscClient) => Promise<unknown>> = {
   'credentials/extendTransaction': (client) => client.extendTransaction('token', { credentialID: 'c1', SAD: 's' }),
   info: (client) => client.info(),

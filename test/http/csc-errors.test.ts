@@ -113,11 +113,26 @@ const literal: Record<ErrorKind, TableRow> = {
     sadInvalid: bad('Invalid parameter SAD'),
     sadExpired: bad('SAD expired'),
     hashNotAuthorized: bad('Hash is not authorized by the SAD.'),
+    idempotencyKeyInvalid: bad('The header Idempotency-Key has to be 1 to 255 printable ASCII characters'),
+    idempotencyKeyReused: [
+      ...([422, 'idempotency_key_reused'] as const),
+      'This Idempotency-Key came with another request before: make a new one for each request.',
+    ],
+    requestRunning: [
+      ...([409, 'request_running'] as const),
+      'The first request with this Idempotency-Key is not answered yet: try again in a moment.',
+    ],
   },
   ...{ orderRefused: ours, attestationInvalid: ours, nameRefused: ours, lintRefused: ours },
   ...{ unavailable: away, busy: away, tokenUnavailable: away, tokenPinRefused: away, feedStale: away },
   ...{ clockUntrusted: away, integrity: ours, configuration: ours, document: ours, internal: ours },
 };
+
+/**
+ * Rows of signHash that no other test here brings about. CSC v1 §11.9 has the first for services that ask for factors at
+ * signing; our signer does so before.
+ */
+const withSign: ErrorKind[] = ['otpInvalid', 'idempotencyKeyInvalid', 'idempotencyKeyReused', 'requestRunning'];
 
 t.test('every kind of refusal has its literal answer, whichever method meets it', async (t) => {
   const { csc, signer } = await sandbox(t);
@@ -140,10 +155,9 @@ t.test('every kind of refusal has its literal answer, whichever method meets it'
       const answer = await csc(method, body);
       t.equal(answer.statusCode, status, kind);
       t.same(answer.json(), { error, error_description }, kind);
-      t.equal(answer.headers['retry-after'], { 503: '5', 429: '30' }[status], kind);
+      t.equal(answer.headers['retry-after'], { 503: '5', 429: '30', 409: '1' }[status], kind);
       t.equal(answer.headers['www-authenticate'] !== undefined, status === 401, 'a challenge on 401 and only there');
-      // CSC v1 §11.9 has it for services that ask for factors at signing; our signer does so before.
-      if (method === 'signatures/signHash' && kind === 'otpInvalid') note(method, answer);
+      if (method === 'signatures/signHash' && withSign.includes(kind)) note(method, answer);
     }
   }
 });

@@ -31,6 +31,7 @@ t.test('S28: what two readers may understand in two ways is refused', async (t) 
     ['Authorization twice', `${head}${auth}Authorization: Bearer x\r\nContent-Length: 2\r\n\r\n{}`],
     ['the same Authorization twice', `${head}${auth}${auth}Content-Length: 2\r\n\r\n{}`],
     ['Content-Type twice', `${head}content-type: application/json\r\nContent-Length: 2\r\n\r\n{}`],
+    ['Idempotency-Key twice', `${head}Idempotency-Key: a\r\nidempotency-key: b\r\nContent-Length: 2\r\n\r\n{}`],
     ['Host twice', `${head}HOST: b\r\nContent-Length: 2\r\n\r\n{}`],
     ['a coding that is not undone', `${head}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
     ['the same in two lines', `${head}Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],

@@ -13,7 +13,7 @@ export { randomHashes } from '../helpers/signer.ts';
 
 /** A person of a real signer who calls the API over HTTP. */
 export type Client = TestPerson & {
-  csc(method: string, body?: object): Promise<LightMyRequestResponse>;
+  csc(method: string, body?: object, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
   /** A fresh code, of the authenticator app or out of an e-mail that sendOTP sent. */
   freshCode(): Promise<string>;
   /** The SAD for these hashes. */
@@ -42,8 +42,8 @@ export async function startWithSigner(t: Test): Promise<World> {
       await desk.enrol(person.userID, person.subscriber, password);
       const login = await post(app, '/csc/v1/auth/login', {}, basic(person.userID, password));
       const headers = { authorization: `Bearer ${login.json().access_token}` };
-      const csc = (method: string, body: object = {}) =>
-        sandbox.csc(method, { credentialID: person.credentialID, ...body }, headers);
+      const csc = (method: string, body: object = {}, more: Record<string, string> = {}) =>
+        sandbox.csc(method, { credentialID: person.credentialID, ...body }, { ...headers, ...more });
       const freshCode = async () => {
         if (options.otp !== 'email') return person.nextCode();
         await world.advance(30_000);

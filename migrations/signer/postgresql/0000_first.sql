@@ -61,6 +61,16 @@ CREATE TABLE "signer"."factors" (
 	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "signer"."idempotency_keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"fingerprint" "bytea" NOT NULL,
+	"signing" text NOT NULL,
+	"answer" text,
+	"expires_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "signer"."keys" (
 	"id" text PRIMARY KEY NOT NULL,
 	"credential" text NOT NULL,
@@ -175,6 +185,7 @@ CREATE TABLE "signer"."vaults" (
 CREATE INDEX "authorizations_expiry" ON "signer"."authorizations" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "authorizations_subscriber" ON "signer"."authorizations" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "credentials_subscriber" ON "signer"."credentials" USING btree ("subscriber");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_expiry" ON "signer"."idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "log_leaves_subscriber" ON "signer"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
 CREATE INDEX "notices_created" ON "signer"."notices" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "signings_outcome" ON "signer"."signings" USING btree ("outcome");--> statement-breakpoint

@@ -62,6 +62,17 @@ CREATE TABLE `factors` (
 	`mac` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
+CREATE TABLE `idempotency_keys` (
+	`id` text PRIMARY KEY NOT NULL,
+	`fingerprint` blob NOT NULL,
+	`signing` text NOT NULL,
+	`answer` text,
+	`expires_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `idempotency_keys_expiry` ON `idempotency_keys` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `keys` (
 	`id` text PRIMARY KEY NOT NULL,
 	`credential` text NOT NULL,

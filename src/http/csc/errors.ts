@@ -96,6 +96,20 @@ export const answers: Record<ErrorKind, Answer> = {
   sadExpired: invalidRequest('SAD expired'),
   hashNotAuthorized: invalidRequest('Hash is not authorized by the SAD.'),
 
+  // CSC knows no repeated requests; statuses as in draft-ietf-httpapi-idempotency-key-header §2.7.
+  idempotencyKeyInvalid: invalidRequest('The header Idempotency-Key has to be 1 to 255 printable ASCII characters'),
+  idempotencyKeyReused: {
+    status: 422,
+    error: 'idempotency_key_reused',
+    text: 'This Idempotency-Key came with another request before: make a new one for each request.',
+  },
+  requestRunning: {
+    status: 409,
+    error: 'request_running',
+    text: 'The first request with this Idempotency-Key is not answered yet: try again in a moment.',
+    headers: { 'Retry-After': '1' },
+  },
+
   orderRefused: serverError,
   attestationInvalid: serverError,
   nameRefused: serverError,

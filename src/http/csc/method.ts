@@ -58,6 +58,8 @@ export type MethodDocs = {
   summary: string;
   /** Schema of the 200 answer; without one the method answers 204. */
   answer?: TSchema;
+  /** Request headers that mean something to this method alone, as OpenAPI parameters. */
+  headers?: readonly { name: string; description: string; schema: TSchema }[];
   example: { request: object; answer?: object };
 };
 

@@ -1,4 +1,3 @@
-import type { TSchema } from 'typebox';
 import { type Answer, answers, malformed } from './errors.ts';
 import type { CscMethod } from './method.ts';
 
@@ -56,6 +55,7 @@ function operationOf(method: CscMethod): object {
     tags: [tagOf(method)],
     summary: docs.summary,
     security: securityOf(authentication),
+    ...(docs.headers && { parameters: docs.headers.map((header) => ({ in: 'header', ...plain(header) })) }),
     requestBody: {
       required: true,
       content: { 'application/json': { schema: plain(body), examples: { usual: { value: request } } } },
@@ -106,8 +106,8 @@ function jsonAnswer(description: string, schema: object, examples: object): obje
   return { description, content: { 'application/json': { schema, examples } } };
 }
 
-/** A TypeBox schema as JSON; its own format for digests is named in words, since nobody else knows it. */
-function plain(schema: TSchema): object {
+/** What holds TypeBox schemas as JSON; its own format for digests is named in words, since nobody else knows it. */
+function plain(schema: object): object {
   return JSON.parse(JSON.stringify(schema), (key, value) =>
     key === 'format' && value === 'digest' ? undefined : value,
   );

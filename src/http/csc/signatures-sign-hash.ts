@@ -5,6 +5,7 @@ import { digestByOid, hashMember, pssParams, signAlgos } from '../../crypto/algo
 import { answers, invalidRequest, otpInvalid } from './errors.ts';
 import { namingExpired } from './expired.ts';
 import { CredentialId, clientData, exampleHash, exampleSad, Hashes, SadField } from './fields.ts';
+import { idempotencyKeyHeader, idempotencyKeyOf, idempotencyRefusals } from './idempotency-key.ts';
 import { type Adapt, defineMethod, invalid, missing } from './method.ts';
 import {
   authorizedHashes,
@@ -40,6 +41,7 @@ export const signHash = defineMethod({
   docs: {
     summary: 'Signatures over hashes that a SAD allows, in their order',
     answer: Type.Object({ signatures: Type.Array(Type.String()) }),
+    headers: [idempotencyKeyHeader],
     example: {
       request: {
         credentialID: '1xRzSk5GZ7vD0mJp3w9QaA',
@@ -115,15 +117,23 @@ export const signHash = defineMethod({
     invalid('clientData'),
     digestLengths,
   ],
-  refusals: [otpInvalid, answers.sadExpired, answers.certificateExpired, answers.credentialDisabled],
+  refusals: [
+    otpInvalid,
+    answers.sadExpired,
+    answers.certificateExpired,
+    answers.credentialDisabled,
+    ...idempotencyRefusals,
+  ],
   async handle(parts, body, request) {
     const { signer } = parts;
     const { user, id } = request;
     const { SAD: sad, credentialID, signAlgo, signAlgoParams, hashAlgo } = body;
+    const idempotencyKey = idempotencyKeyOf(request);
     const asked = {
       ...{ ...caller(user, id), sad, credentialID, signAlgo, hashes: canonicalDigests(body.hash) },
       ...(hashMember(signAlgo) && typeof hashAlgo === 'string' && { hashAlgo }),
       ...(needsParams(signAlgo) && signAlgoParams !== undefined && { signAlgoParams }),
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
     };
     const credential = { subscriber: user.subscriber, credentialID };
     return namingExpired(signer, credential, async () => {

@@ -11,6 +11,7 @@ export function signerRows(t: SignerTables, mac: RowMac) {
     keys: sealedTable('keys', t.keys, mac),
     credentials: sealedTable('credentials', t.credentials, mac),
     authorizations: sealedTable('authorizations', t.authorizations, mac),
+    idempotencyKeys: sealedTable('idempotencyKeys', t.idempotencyKeys, mac),
     oneTimeCodes: sealedTable('oneTimeCodes', t.oneTimeCodes, mac),
     totpMoves: sealedTable('totpMoves', t.totpMoves, mac),
     settings: sealedTable('settings', t.settings, mac),

@@ -135,6 +135,19 @@ export const signings = signerSchema.table(
   (table) => [index('signings_outcome').on(table.outcome)],
 );
 
+export const idempotencyKeys = signerSchema.table(
+  'idempotency_keys',
+  {
+    id: text('id').primaryKey(),
+    fingerprint: bytes('fingerprint').notNull(),
+    signing: text('signing').notNull(),
+    answer: text('answer'),
+    expiresAt: instant('expires_at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('idempotency_keys_expiry').on(table.expiresAt)],
+);
+
 export const oneTimeCodes = signerSchema.table('one_time_codes', {
   credential: text('credential').primaryKey(),
   subscriber: text('subscriber').notNull(),

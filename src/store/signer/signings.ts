@@ -3,6 +3,12 @@ import type { SignerTx, Signing } from './tables.ts';
 
 export type Outcome = 'pending' | 'released' | 'failed' | 'unknown';
 
+export async function findSigning(tx: SignerTx, id: string): Promise<Signing | undefined> {
+  const { signings: s } = tx.t;
+  const [row] = await tx.db.select().from(s).where(eq(s.id, id));
+  return row;
+}
+
 export async function insertSigning(tx: SignerTx, signing: Omit<Signing, 'outcome' | 'endedAt'>): Promise<void> {
   await tx.db.insert(tx.t.signings).values({ ...signing, outcome: 'pending', endedAt: null });
 }
