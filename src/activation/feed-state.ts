@@ -4,11 +4,23 @@ import { KysoError } from '../base/errors.ts';
 /** How old the newest word of ca may be, in milliseconds, before the signer stops signing (design §5). */
 const bound = 10_000;
 
+/** How far the orders of ca were applied: the number of the newest, and the hash of its text. */
+export type FeedPlace = { number: number; head: string };
+
+/** A place as it stands in the settings. */
+export const formatPlace = ({ number, head }: FeedPlace): string => `${number} ${head}`;
+
+/** Reads what formatPlace wrote; before the first order there is none. */
+export function parsePlace(text: string | undefined): FeedPlace {
+  const [number = '0', head = ''] = (text ?? '').split(' ');
+  return { number: Number(number), head };
+}
+
 /** What the signer knows of ca's status feed at this moment. */
 export type FeedState = {
-  /** Number of the newest order that is applied and durable. */
-  position(): number;
-  applied(number: number): void;
+  /** The newest order that is applied and durable. */
+  place(): FeedPlace;
+  applied(place: FeedPlace): void;
   /** A heartbeat whose signature was checked: `number` is the newest order that exists, `at` ca's clock. */
   heard(beat: number, number: number, at: number): void;
   /** Milliseconds since ca sent the last heartbeat that showed the feed complete; undefined before the first. */
@@ -18,24 +30,24 @@ export type FeedState = {
   assertFresh(): void;
 };
 
-export function feedState(clock: Clock, position: number): FeedState {
-  let current = position;
+export function feedState(clock: Clock, place: FeedPlace): FeedState {
+  let current = place;
   let lastBeat = 0;
   let completeAt: number | undefined;
-  let announced = position;
+  let announced = place.number;
 
   const age = () => (completeAt === undefined ? undefined : clock.monotonic() - completeAt);
-  const complete = () => announced <= current;
+  const complete = () => announced <= current.number;
   const isFresh = () => {
     const since = age();
     return since !== undefined && since <= bound && complete();
   };
   return {
-    position: () => current,
+    place: () => current,
     age,
     isFresh,
-    applied(number) {
-      current = Math.max(current, number);
+    applied(place) {
+      if (place.number > current.number) current = place;
     },
     heard(beat, number, at) {
       // An old heartbeat, played again, must not make the feed look fresh.

@@ -3,14 +3,17 @@ import { Compile } from 'typebox/compile';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
 import { limit } from '../base/limit.ts';
-import { type Attestation, FeedPayload, type Order, type SignedFeed } from '../ipc/feed.ts';
+import { type Attestation, FeedPayload, type Order, orderHash, type SignedFeed } from '../ipc/feed.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
+import { type FeedPlace, formatPlace, parsePlace } from './feed-state.ts';
 import { attestationOf, prepareKey } from './keys.ts';
 import { readSetting } from './settings.ts';
 import { prepareSubscriber } from './subscribers.ts';
 
 const payloadSchema = Compile(FeedPayload);
+
+type OrderPayload = Extract<FeedPayload, { type: 'order' }>;
 
 /** What an order changes, to be committed together with the feed's new position, and what ca gets for it. */
 type Prepared = { commit: (tx: SignerTx) => Promise<void>; attestation?: Attestation };
@@ -24,17 +27,26 @@ export function feedReceiver(signer: Signer, caKey: KeyObject) {
   const oneAtATime = limit(1);
   return async (message: SignedFeed): Promise<{ number: number; attestation?: Attestation }> => {
     const payload = readPayload(message, caKey);
-    if (payload.type === 'order') return oneAtATime(() => receiveOrder(signer, payload.number, payload.order));
-    if (payload.number > signer.feed.position()) await refreshPosition(signer);
+    if (payload.type === 'order') {
+      return oneAtATime(() => receiveOrder(signer, payload, orderHash(message.payload)));
+    }
+    if (payload.number > signer.feed.place().number) await refreshPlace(signer);
+    const { number, head } = signer.feed.place();
+    if (payload.number === number && payload.head !== head) throw otherHistory(number);
     signer.feed.heard(payload.beat, payload.number, payload.at);
-    return { number: signer.feed.position() };
+    return { number };
   };
 }
 
 /** Several signers may share one store: another one may have applied what this one did not see. */
-async function refreshPosition(signer: Signer): Promise<number> {
-  signer.feed.applied(Number((await readSetting(signer.rows, signer.store.read, 'feedPosition')) ?? 0));
-  return signer.feed.position();
+async function refreshPlace(signer: Signer): Promise<FeedPlace> {
+  signer.feed.applied(parsePlace(await readSetting(signer.rows, signer.store.read, 'feedPlace')));
+  return signer.feed.place();
+}
+
+/** Signer has seen orders that this ca does not know: revocations might be among them, so nothing is signed (S69). */
+function otherHistory(number: number): KysoError {
+  return new KysoError('integrity', `ca has another order ${number} than the one applied here: it was set back`);
 }
 
 function readPayload(message: SignedFeed, caKey: KeyObject): FeedPayload {
@@ -46,32 +58,34 @@ function readPayload(message: SignedFeed, caKey: KeyObject): FeedPayload {
   return payload;
 }
 
-async function receiveOrder(signer: Signer, number: number, order: Order) {
-  const position = await refreshPosition(signer);
-  if (number > position + 1) throw new KysoError('requestInvalid', `order ${number} came after ${position}`);
-  if (number === position + 1) {
+async function receiveOrder(signer: Signer, { number, previous, order }: OrderPayload, head: string) {
+  const place = await refreshPlace(signer);
+  if (number > place.number + 1) throw new KysoError('requestInvalid', `order ${number} came after ${place.number}`);
+  if (number === place.number && head !== place.head) throw otherHistory(number);
+  if (number === place.number + 1) {
+    if (previous !== place.head) throw otherHistory(place.number);
     const prepared = await prepare(signer, order);
     await failpoint('order.prepared');
     const first = await signer.store.write(async (tx) => {
-      if (!(await takePlace(signer, tx, number))) return false;
+      if (!(await takePlace(signer, tx, { number, head }))) return false;
       await prepared.commit(tx);
       return true;
     });
     await failpoint('order.applied');
     if (first) {
-      signer.feed.applied(number);
+      signer.feed.applied({ number, head });
       return { number, ...(prepared.attestation && { attestation: prepared.attestation }) };
     }
   }
   const attestation = order.kind === 'makeKey' ? await attestationOf(signer, order.credentialID) : undefined;
-  return { number: await refreshPosition(signer), ...(attestation && { attestation }) };
+  return { number: (await refreshPlace(signer)).number, ...(attestation && { attestation }) };
 }
 
-/** Moves the feed to `number`, and holds its place until the commit. False when another signer was faster. */
-async function takePlace({ rows }: Signer, tx: SignerTx, number: number): Promise<boolean> {
-  const position = await rows.settings.lock(tx, { name: 'feedPosition' });
-  if (!position || Number(position.value) !== number - 1) return false;
-  await rows.settings.replace(tx, position, { value: String(number) });
+/** Moves the feed to `place`, and holds its place until the commit. False when another signer was faster. */
+async function takePlace({ rows }: Signer, tx: SignerTx, place: FeedPlace): Promise<boolean> {
+  const before = await rows.settings.lock(tx, { name: 'feedPlace' });
+  if (!before || parsePlace(before.value).number !== place.number - 1) return false;
+  await rows.settings.replace(tx, before, { value: formatPlace(place) });
   return true;
 }
 

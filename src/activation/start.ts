@@ -19,7 +19,7 @@ import { type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
 import { extendTransaction } from './extend.ts';
 import { feedReceiver } from './feed.ts';
-import { feedState } from './feed-state.ts';
+import { feedState, formatPlace, parsePlace } from './feed-state.ts';
 import { history } from './history.ts';
 import { dispatchNotices, type NoticeDispatch } from './notices.ts';
 import { counting } from './refusals.ts';
@@ -49,7 +49,7 @@ export async function initialiseSignerStore(store: SignerStore, token: Token): P
   await store.write(async (tx) => {
     await openLog(tx);
     await writeSetting({ rows }, tx, 'epoch', newId());
-    await writeSetting({ rows }, tx, 'feedPosition', '0');
+    await writeSetting({ rows }, tx, 'feedPlace', formatPlace(parsePlace(undefined)));
     await writeSetting({ rows }, tx, 'attestationKey', spki.toString('base64'));
   });
   return spki;
@@ -70,9 +70,9 @@ export async function startSigner({ notify, onError, ...parts }: Parts): Promise
   const { store, token, clock } = parts;
   const { mac, rows } = await openRows(store, token);
   const read = (name: Parameters<typeof readSetting>[2]) => readSetting(rows, store.read, name);
-  const [epoch, position, lastInstant, caFeedKey, attestationKey] = await Promise.all([
+  const [epoch, place, lastInstant, caFeedKey, attestationKey] = await Promise.all([
     read('epoch'),
-    read('feedPosition'),
+    read('feedPlace'),
     read('lastInstant'),
     read('caFeedKey'),
     read('attestationKey'),
@@ -92,7 +92,7 @@ export async function startSigner({ notify, onError, ...parts }: Parts): Promise
     mac,
     epoch,
     time: trustedTime(clock, Number(lastInstant ?? 0)),
-    feed: feedState(clock, Number(position ?? 0)),
+    feed: feedState(clock, parsePlace(place)),
     attestationSpki: Buffer.from(attestationKey, 'base64'),
     refusals: new Map(),
     running: new Set(),
@@ -123,7 +123,7 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
     'credentials.sendOTP': counting(signer.refusals, 'sendOTP', (params) => sendOTP(signer, params)),
     'credentials.extendTransaction': counting(signer.refusals, 'extend', (params) => extendTransaction(signer, params)),
     'signatures.signHash': counting(signer.refusals, 'sign', (params) => signHash(signer, params)),
-    'feed.position': async () => ({ number: signer.feed.position() }),
+    'feed.position': async () => signer.feed.place(),
     'feed.push': receive,
     status: async () => {
       const age = signer.feed.age();

@@ -7,7 +7,7 @@ import type { SignerContract } from '../ipc/signer-contract.ts';
 import { newestFeedNumber } from '../store/ca/feed-head.ts';
 import type { Authority } from './context.ts';
 import { recordKey } from './key.ts';
-import { feedText, signedFeed, signedOrder } from './orders.ts';
+import { feedText, hashOfOrder, signedFeed, signedOrder } from './orders.ts';
 
 export type FeedOptions = {
   authority: Authority;
@@ -64,22 +64,28 @@ export function startFeed({ authority, signer, onError }: FeedOptions): Feed {
     // Grows over restarts, too, so that no earlier heartbeat can be played again.
     beat = Math.max(beat + 1, at);
     const number = await newestFeedNumber(authority.store.read);
-    const text = feedText({ type: 'heartbeat', beat, number, at });
+    const head = await hashOfOrder(authority, authority.store.read, number);
+    const text = feedText({ type: 'heartbeat', beat, number, head, at });
     const message = signedFeed(text, await authority.feedKey.sign(Buffer.from(text)));
     await orClosed(signer.call('feed.push', message));
   }
 
   async function sendOrders(): Promise<void> {
-    let { number: position } = await orClosed(signer.call('feed.position', {}));
-    const known = position <= (await newestFeedNumber(authority.store.read));
+    const { read } = authority.store;
+    const { number, head } = await orClosed(signer.call('feed.position', {}));
+    let position = number;
+    const known = number <= (await newestFeedNumber(read)) && head === (await hashOfOrder(authority, read, number));
     // Once out of step means out of step: later numbers would fit again, and the lost orders would still be lost.
     inStep = inStep !== false && known;
     if (!inStep) {
-      throw new KysoError('integrity', 'signer has orders that this store does not know: it was set back');
+      throw new KysoError(
+        'integrity',
+        'signer has orders that this store does not know: it was set back, and revocations may be missing',
+      );
     }
     for (const number of await unanswered(authority, position)) await sendOrder(number);
     acknowledge(position);
-    while (position < (await newestFeedNumber(authority.store.read))) {
+    while (position < (await newestFeedNumber(read))) {
       position += 1;
       await sendOrder(position);
       acknowledge(position);

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { sha256 } from '../base/bytes.ts';
 import { Bytes, Closed, Email, Id, Instant, KeyTypeField, OtpField, Phone, Text, UserId } from './fields.ts';
 
 /**
@@ -35,17 +36,34 @@ export const Order = Type.Union([
 ]);
 export type Order = Static<typeof Order>;
 
-/** The text that ca signs. `number` of an order is its own; of a heartbeat, that of the newest order (0: none yet). */
+/** SHA-256 (base64) of the text of an order; empty before the first. */
+export const OrderHash = Bytes(44);
+
+/**
+ * The text that ca signs. `number` of an order is its own; of a heartbeat, that of the newest order (0: none yet). Each
+ * order names the one before it and each heartbeat the newest: a ca that was restored from a backup and issues other
+ * orders under numbers that it gave before is noticed.
+ */
 export const FeedPayload = Type.Union([
-  Closed({ type: Type.Literal('order'), number: Type.Integer({ minimum: 1 }), at: Instant, order: Order }),
+  Closed({
+    type: Type.Literal('order'),
+    number: Type.Integer({ minimum: 1 }),
+    previous: OrderHash,
+    at: Instant,
+    order: Order,
+  }),
   Closed({
     type: Type.Literal('heartbeat'),
     beat: Type.Integer({ minimum: 1 }),
     number: Type.Integer({ minimum: 0 }),
+    head: OrderHash,
     at: Instant,
   }),
 ]);
 export type FeedPayload = Static<typeof FeedPayload>;
+
+/** The hash by which the next order and the heartbeats name the order of this text. */
+export const orderHash = (payload: string): string => sha256(payload).toString('base64');
 
 /** `payload` is RFC 8785 JSON of a FeedPayload; `signature` is ECDSA P-256/SHA-256 (DER) over its UTF-8 bytes. */
 export const SignedFeed = Closed({ payload: Text(65_536), signature: Bytes(144) });

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Attestation, SignedFeed } from './feed.ts';
+import { Attestation, OrderHash, SignedFeed } from './feed.ts';
 import {
   Bytes,
   Closed,
@@ -170,7 +170,12 @@ export const signerContract = {
     }),
     result: Closed({ signatures: Type.Array(Bytes(2048)) }),
   },
-  'feed.position': { links: ['ca'], params: Empty, result: Closed({ number: Type.Integer({ minimum: 0 }) }) },
+  /** The newest order that signer has applied, and the hash of its text. */
+  'feed.position': {
+    links: ['ca'],
+    params: Empty,
+    result: Closed({ number: Type.Integer({ minimum: 0 }), head: OrderHash }),
+  },
   'feed.push': {
     links: ['ca'],
     params: SignedFeed,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { newId } from '../../src/base/ids.ts';
-import type { Order } from '../../src/ipc/feed.ts';
+import { type Order, orderHash } from '../../src/ipc/feed.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import {
@@ -70,9 +70,11 @@ t.test("ca's status feed", async (t) => {
       const world = await newSigner(t, stores, token);
       const order = { ...newSubscriber(), more: 1 };
       const odd = [
-        { type: 'order', number: 1, at: 1, order },
-        { type: 'order', number: 1.5, at: 1, order: newSubscriber() },
-        { type: 'heartbeat', beat: 9, number: 0 },
+        { type: 'order', number: 1, previous: '', at: 1, order },
+        { type: 'order', number: 1, at: 1, order: newSubscriber() },
+        { type: 'order', number: 1.5, previous: '', at: 1, order: newSubscriber() },
+        { type: 'heartbeat', beat: 9, number: 0, head: '' },
+        { type: 'heartbeat', beat: 9, number: 0, at: world.clock.now() },
         { type: 'else' },
       ];
       for (const payload of odd)
@@ -166,8 +168,8 @@ t.test("ca's status feed", async (t) => {
       const [hash] = randomHashes(1);
       const sad = await person.authorize([hash!]);
       const { credentialID } = person;
+      const before = world.ca.heartbeat();
       const block = world.ca.order({ kind: 'block', credentialID, blocked: true, reason: 'test' });
-      const before = world.ca.heartbeat({ number: world.ca.newest() - 1 });
       await world.push(world.ca.heartbeat());
       await refusesAsStale(t, world, person, sad, hash!);
       await world.push(before);
@@ -203,6 +205,39 @@ t.test("ca's status feed", async (t) => {
       await refusesAsStale(t, world, person, sad, hash!);
     },
 
+    'S69: a ca that was set back and issues other orders under old numbers is noticed, and nothing is signed': async (
+      t,
+      stores,
+    ) => {
+      const world = await newSigner(t, stores, token);
+      const person = await world.newPerson();
+      const [hash] = randomHashes(1);
+      const sad = await person.authorize([hash!]);
+      const { credentialID } = person;
+      const block = { kind: 'block', credentialID, blocked: true, reason: 'lost' } as const;
+      const unblock = { ...block, blocked: false };
+      const number = world.ca.newest() + 1;
+      await world.obey(block);
+      await world.advance(30_001);
+      world.clock.advance(10_001);
+
+      const signed = (order: Order, of: { number: number; previous: string }) =>
+        world.ca.signed({ type: 'order', ...of, at: world.clock.now(), order });
+      const before = JSON.parse(world.ca.heartbeat().payload).head;
+      const instead = signed({ ...block, reason: 'another' }, { number, previous: before });
+      await t.rejects(world.push(instead), refused('integrity'), 'another order of the newest number');
+      const head = orderHash(instead.payload);
+      await t.rejects(world.push(world.ca.heartbeat({ head })), refused('integrity'), 'a heartbeat about it');
+      const next = signed(unblock, { number: number + 1, previous: head });
+      await t.rejects(world.push(next), refused('integrity'), 'an order behind it');
+      await t.rejects(world.push(world.ca.heartbeat({ head: '' })), refused('integrity'));
+      t.equal(await position(world), number);
+      t.equal((await world.call('status', {})).feed, false, 'none of this made the feed fresh');
+      await refusesAsStale(t, world, person, sad, hash!);
+      const restarted = await world.again();
+      t.same(await restarted.call('feed.position', {}), { number, head: before }, 'and the place survives a restart');
+    },
+
     'after a restart nothing is signed before a heartbeat, and an earlier one is none': async (t, stores) => {
       const world = await newSigner(t, stores, token);
       const old = world.ca.heartbeat();
@@ -210,7 +245,7 @@ t.test("ca's status feed", async (t) => {
       const { signer } = await world.again();
       t.ok(signer.feed.isFresh(), 'the helper pushed one');
       const { feedState } = await import('../../src/activation/feed-state.ts');
-      const state = feedState(world.clock, 0);
+      const state = feedState(world.clock, { number: 0, head: '' });
       t.throws(() => state.assertFresh(), refused('feedStale'));
       const { beat, number, at } = JSON.parse(old.payload);
       state.heard(beat, number, at);

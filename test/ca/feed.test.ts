@@ -5,6 +5,7 @@ import type { Authority } from '../../src/ca/context.ts';
 import { type Feed, startFeed } from '../../src/ca/feed.ts';
 import { acceptLine } from '../../src/ca/line.ts';
 import { signedOrder } from '../../src/ca/orders.ts';
+import { orderHash } from '../../src/ipc/feed.ts';
 import { caToken, type FakeSigner, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
@@ -64,6 +65,7 @@ await rulesOnBothEngines(t, {
 
     const [first, second] = await Promise.all([signedOrder(authority, 1), signedOrder(authority, 2)]);
     signer.orders.length = 0;
+    signer.head = '';
     signer.heartbeats.length = 0;
     await until(() => signer.orders.length === 2);
     t.strictSame(
@@ -124,6 +126,37 @@ await rulesOnBothEngines(t, {
     await until(() => signer.positions > positions + 1);
     t.equal(signer.orders.length, 1, 'but no order is sent');
     t.strictSame(signer.heartbeats, []);
+  },
+
+  'S69: a ca whose store was set back, and that has other orders under the same numbers, sends nothing': async (
+    t,
+    stores,
+  ) => {
+    const signer = fakeSigner();
+    const { authority } = await newAuthority(stores, token, signer);
+    await acceptLine(authority, line);
+    signer.orders.push({ kind: 'block', credentialID: 'x', blocked: true, reason: 'of a lost life' });
+    signer.head = orderHash('of a lost life');
+    const { feed, troubles } = feedTo(t, signer, authority);
+    await until(() => troubles.length > 0);
+    t.match(troubles, [refused('integrity')]);
+    feed.wake();
+    const positions = signer.positions;
+    await until(() => signer.positions > positions + 1);
+    t.equal(signer.orders.length, 1, 'no order is sent');
+    t.strictSame(signer.heartbeats, []);
+  },
+
+  'each order names the one before it, and each heartbeat the newest': async (t, stores) => {
+    const signer = fakeSigner();
+    const { authority } = await newAuthority(stores, token, signer);
+    const { keyOrder } = await acceptLine(authority, line);
+    await feedTo(t, signer, authority).feed.delivered(keyOrder);
+    const texts = await Promise.all([1, 2].map(async (number) => (await signedOrder(authority, number)).payload));
+    const previous = texts.map((text) => JSON.parse(text).previous);
+    t.strictSame(previous, ['', orderHash(texts[0]!)]);
+    await until(() => signer.heartbeats.at(-1)?.number === 2);
+    t.equal(signer.heartbeats.at(-1)?.head, orderHash(texts[1]!));
   },
 
   'an order has one signature, also when it is asked for in parallel before it has any': async (t, stores) => {

@@ -9,7 +9,13 @@ import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { startToken, type Token } from '../../src/hsm/pool.ts';
 import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
 import type { Params, Peer, Result } from '../../src/ipc/contract.ts';
-import type { Attestation, AttestationPayload, FeedPayload, Order } from '../../src/ipc/feed.ts';
+import {
+  type Attestation,
+  type AttestationPayload,
+  type FeedPayload,
+  type Order,
+  orderHash,
+} from '../../src/ipc/feed.ts';
 import type { SignerContract } from '../../src/ipc/signer-contract.ts';
 import { type CaStore, caDomain } from '../../src/store/ca/tables.ts';
 import { authoritySubject, testKeyPair } from './authority.ts';
@@ -65,6 +71,8 @@ export type FakeSigner = {
   obey(feedKey: Buffer): void;
   /** Applied orders; its length is the signer's position. */
   orders: Order[];
+  /** The hash of the newest of them. */
+  head: string;
   heartbeats: Extract<FeedPayload, { type: 'heartbeat' }>[];
   /** How often it was asked for its position. */
   positions: number;
@@ -90,6 +98,7 @@ export function fakeSigner(): FakeSigner {
     if (payload.number > fake.orders.length + 1) throw new KysoError('requestInvalid', 'a number was skipped');
     if (payload.number === fake.orders.length + 1) {
       fake.orders.push(payload.order);
+      fake.head = orderHash(text);
       if (payload.order.kind === 'makeKey')
         attestations.set(payload.number, attestationFor(fake, attestedFacts(payload.order)));
     }
@@ -103,7 +112,7 @@ export function fakeSigner(): FakeSigner {
       if (method === 'feed.position') fake.positions += 1;
       const result =
         method === 'feed.position'
-          ? { number: fake.orders.length }
+          ? { number: fake.orders.length, head: fake.head }
           : receive(params as Params<SignerContract, 'feed.push'>);
       return result as Result<SignerContract, typeof method>;
     },
@@ -117,6 +126,7 @@ export function fakeSigner(): FakeSigner {
       caKey = feedKey;
     },
     orders: [],
+    head: '',
     heartbeats: [],
     positions: 0,
     online: true,

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Clock } from '../../src/base/clock.ts';
-import type { FeedPayload, Order, SignedFeed } from '../../src/ipc/feed.ts';
+import { type FeedPayload, type Order, orderHash, type SignedFeed } from '../../src/ipc/feed.ts';
 import { lint, signLinted } from '../../src/pki/lint.ts';
 import { profiles } from '../../src/pki/profiles.ts';
 import { draftOf, teacher, testAuthority } from './authority.ts';
@@ -21,6 +21,7 @@ export type FakeCa = {
 export function fakeCa(clock: Clock): FakeCa {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   let number = 0;
+  let head = '';
   let beat = 0;
   const signed = (value: FeedPayload): SignedFeed => {
     const payload = canonicalize(value) as string;
@@ -32,11 +33,13 @@ export function fakeCa(clock: Clock): FakeCa {
     newest: () => number,
     order(order) {
       number += 1;
-      return signed({ type: 'order', number, at: clock.now(), order });
+      const message = signed({ type: 'order', number, previous: head, at: clock.now(), order });
+      head = orderHash(message.payload);
+      return message;
     },
     heartbeat(changes) {
       beat += 1;
-      return signed({ type: 'heartbeat', beat, number, at: clock.now(), ...changes });
+      return signed({ type: 'heartbeat', beat, number, head, at: clock.now(), ...changes });
     },
   };
 }
