@@ -10,7 +10,7 @@ import type { Failure } from './protocol.ts';
  */
 type Remedy = 'pinRefused' | 'freshSession' | 'newProcess' | 'none';
 
-const remedies: Record<Remedy, number[]> = {
+export const remedies: Record<Remedy, number[]> = {
   pinRefused: [
     0xa0, // CKR_PIN_INCORRECT
     0xa1, // CKR_PIN_INVALID

@@ -67,11 +67,16 @@ function wrap({ module, handle }: Session, kek: Handle, mechanism: WrapMechanism
 function unwrap(session: Session, kek: Handle, { keyType, wrapped, mechanism, pss }: UnwrappedJob): Handle {
   if (!isWrapMechanism(mechanism)) throw new KysoError('integrity', 'a key blob names an unknown wrapping mechanism');
   const template = privateKeyTemplate(keyType, 'session', false, signMechanism(keyType, pss));
-  const wrapping = { mechanism: wrapMechanisms[mechanism] };
+  const attempt = () =>
+    session.module.C_UnwrapKey(session.handle, { mechanism: wrapMechanisms[mechanism] }, kek, wrapped, template);
   try {
-    return session.module.C_UnwrapKey(session.handle, wrapping, kek, wrapped, template);
+    return attempt();
   } catch (cause) {
     if (!stillWraps(session, kek, mechanism)) throw cause;
+  }
+  try {
+    return attempt(); // the token may have come to itself between the two
+  } catch (cause) {
     throw new KysoError('integrity', 'a key blob does not unwrap', { cause });
   }
 }
