@@ -1,9 +1,8 @@
 import { KysoError } from '../base/errors.ts';
 import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
-import { listHashes } from '../store/signer/authorizations.ts';
 import type { Signer } from './context.ts';
-import { matchHashes } from './hashes.ts';
+import { hashesOf, takePlaces } from './hashes.ts';
 import { authorizationId } from './sad.ts';
 import { ownAuthorization } from './spend.ts';
 
@@ -16,11 +15,11 @@ export async function checkSad(
   signer: Signer,
   request: Params<SignerContract, 'sad.check'>,
 ): Promise<Record<string, never>> {
-  const { id } = await ownAuthorization(signer, authorizationId(request.sad), request);
+  const authorization = await ownAuthorization(signer, authorizationId(request.sad), request);
   if (request.hashes.length === 0) return {};
-  // Without their MAC: a spend may change row and hashes between two reads.
-  const rows = await listHashes(signer.store.read, id);
+  const hashes = await hashesOf(signer, signer.store.read, authorization);
   const digests = request.hashes.map((hash) => Buffer.from(hash, 'base64'));
-  if (matchHashes(rows, digests).includes(undefined)) throw new KysoError('hashNotAuthorized');
+  if (takePlaces(hashes, authorization.spent, digests).taken.includes(undefined))
+    throw new KysoError('hashNotAuthorized');
   return {};
 }

@@ -9,6 +9,7 @@ import { appendLeaves } from '../store/log.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore, SignerTx } from '../store/signer/tables.ts';
 import type { FeedState } from './feed-state.ts';
+import type { HashMemory } from './hashes.ts';
 import type { TrustedTime } from './time.ts';
 
 /** Labels of the token objects of "kyso-signer". KEK and pepper have versions; their labels are their ids (design §3). */
@@ -39,6 +40,7 @@ export type Signer = {
   /** Signings that this process is busy with: one that is pending and not here has lost whoever would end it. */
   running: Set<string>;
   attestationSpki: Buffer;
+  hashes: HashMemory;
   /** Refused requests that are not in the log yet. */
   refusals: Refusals;
   /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */

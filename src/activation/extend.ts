@@ -6,7 +6,7 @@ import { mayExtend } from '../store/signer/authorizations.ts';
 import type { Authorization, SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { holdUsable, usableCredential } from './credentials.ts';
-import { hashesOf, matchHashes, readDigests } from './hashes.ts';
+import { hashesOf, isSpent, readDigests, takePlaces } from './hashes.ts';
 import {
   authorizationId,
   insertAuthorization,
@@ -83,10 +83,10 @@ async function endOld(signer: Signer, tx: SignerTx, found: Authorization): Promi
 
 /** What the new authorization is for: every unspent hash of the old one, and behind them what fills its open slots. */
 async function carryOver(signer: Signer, tx: SignerTx, old: Authorization, wanted: Buffer[]) {
-  const rows = await hashesOf(signer, tx, old);
-  const bound = matchHashes(rows, wanted);
-  const filled = wanted.filter((_, index) => bound[index] === undefined);
+  const hashes = await hashesOf(signer, tx, old);
+  const { taken } = takePlaces(hashes, old.spent, wanted);
+  const filled = wanted.filter((_, index) => taken[index] === undefined);
   if (filled.length > old.open) throw new KysoError('hashNotAuthorized');
-  const unspent = rows.filter(({ signing }) => signing === null);
-  return { digests: [...unspent.map(({ digest }) => digest), ...filled], filled };
+  const unspent = hashes.digests.filter((_, place) => !isSpent(old.spent, place));
+  return { digests: [...unspent, ...filled], filled };
 }

@@ -1,27 +1,86 @@
 import { equalBytes } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
-import { type DigestName, digestByLength } from '../crypto/algorithms.ts';
-import { listHashes } from '../store/signer/authorizations.ts';
-import type { Authorization, AuthorizedHash, SignerTx } from '../store/signer/tables.ts';
+import { type DigestName, digestByLength, digests as digestTable } from '../crypto/algorithms.ts';
+import { findDigests } from '../store/signer/authorizations.ts';
+import type { Authorization, SignerTx } from '../store/signer/tables.ts';
 import type { Signer } from './context.ts';
 
-/** The hashes of an authorization in their order. @throws KysoError integrity — they are not as Kyso wrote them */
-export async function hashesOf(signer: Signer, tx: SignerTx, authorization: Authorization): Promise<AuthorizedHash[]> {
-  const rows = await listHashes(tx, authorization.id);
-  if (equalBytes(macOfHashes(signer, authorization.id, rows), authorization.hashesMac)) return rows;
-  throw new KysoError('integrity', 'the hashes of an authorization were changed in the store');
+/**
+ * The digests that an authorization is for, in the order in which they were given; they never change. Which of them are
+ * spent stands in the authorization's own row, one bit for each place, so that one conditional UPDATE decides.
+ */
+export type AuthorizedHashes = {
+  digests: readonly Buffer[];
+  /** The places of a digest (latin1): an authorization may name one several times. */
+  places: ReadonlyMap<string, readonly number[]>;
+  mac: Buffer;
+};
+
+/** Those of the authorizations that were used last, since a SAD for a thousand hashes may be used a thousand times. */
+export type HashMemory = Map<string, AuthorizedHashes>;
+const remembered = 64;
+
+/**
+ * The digests of an authorization whose row was checked.
+ * @throws KysoError integrity — they are not as Kyso wrote them
+ */
+export async function hashesOf(
+  signer: Pick<Signer, 'mac' | 'hashes'>,
+  tx: SignerTx,
+  { id, digest, hashesMac }: Authorization,
+): Promise<AuthorizedHashes> {
+  const known = signer.hashes.get(id);
+  if (known && equalBytes(known.mac, hashesMac)) return known;
+  const joined = (await findDigests(tx, id)) ?? Buffer.alloc(0);
+  const mac = macOfDigests(signer, id, joined);
+  if (!equalBytes(mac, hashesMac))
+    throw new KysoError('integrity', 'the hashes of an authorization were changed in the store');
+  const loaded = { ...split(joined, digestTable[digest as DigestName].length), mac };
+  signer.hashes.set(id, loaded);
+  const [oldest] = signer.hashes.keys();
+  if (signer.hashes.size > remembered && oldest !== undefined) signer.hashes.delete(oldest);
+  return loaded;
 }
 
-/** One MAC over all hash rows of an authorization in their order: which digests, and which signing spent each. */
-export function macOfHashes(
-  { mac }: Pick<Signer, 'mac'>,
-  authorization: string,
-  rows: Pick<AuthorizedHash, 'digest' | 'signing'>[],
-): Buffer {
-  return mac.over(
-    authorization,
-    rows.flatMap(({ digest, signing }) => [digest, Buffer.from(signing ?? '')]),
-  );
+function split(joined: Buffer, length: number): Pick<AuthorizedHashes, 'digests' | 'places'> {
+  const digests: Buffer[] = [];
+  const places = new Map<string, number[]>();
+  for (let start = 0; start < joined.length; start += length) {
+    const text = joined.toString('latin1', start, start + length);
+    const same = places.get(text);
+    if (same) same.push(digests.length);
+    else places.set(text, [digests.length]);
+    digests.push(joined.subarray(start, start + length));
+  }
+  return { digests, places };
+}
+
+/** Covers which digests an authorization is for. The MAC itself stands in its sealed row. */
+export function macOfDigests({ mac }: Pick<Signer, 'mac'>, authorization: string, joined: Buffer): Buffer {
+  return mac.over(authorization, [joined]);
+}
+
+/** The bits of an authorization for `count` digests of which none is spent. */
+export const noneSpent = (count: number): Buffer => Buffer.alloc(Math.ceil(count / 8));
+
+export const isSpent = (spent: Buffer, place: number): boolean => ((spent[place >> 3] ?? 0) & (1 << (place & 7))) !== 0;
+
+/**
+ * Takes digests from the multiset of what is not spent: for each of `wanted` a place of its own, or undefined when there
+ * is none (any more). `left` are the bits after that.
+ */
+export function takePlaces(
+  { places }: AuthorizedHashes,
+  spent: Buffer,
+  wanted: readonly Buffer[],
+): { taken: (number | undefined)[]; left: Buffer } {
+  const left = Buffer.from(spent);
+  const taken = wanted.map((digest) => {
+    const place = places.get(digest.toString('latin1'))?.find((candidate) => !isSpent(left, candidate));
+    if (place !== undefined) left[place >> 3]! |= 1 << (place & 7);
+    return place;
+  });
+  return { taken, left };
 }
 
 /**
@@ -33,20 +92,4 @@ export function readDigests(hashes: string[]): { digest: DigestName; digests: Bu
   const digest = digestByLength(digests[0]?.length ?? 0);
   if (!digest || digests.some((bytes) => bytes.length !== digests[0]?.length)) throw new KysoError('digestLength');
   return { digest, digests };
-}
-
-/**
- * Takes hashes from a multiset: for each of `wanted` one row with the same digest, or undefined when there is none (any
- * more).
- */
-export function matchHashes(rows: AuthorizedHash[], wanted: Buffer[]): (AuthorizedHash | undefined)[] {
-  const unspent = new Map<string, AuthorizedHash[]>();
-  for (const row of rows) {
-    if (row.signing !== null) continue;
-    const text = row.digest.toString('hex');
-    const same = unspent.get(text);
-    if (same) same.push(row);
-    else unspent.set(text, [row]);
-  }
-  return wanted.map((digest) => unspent.get(digest.toString('hex'))?.shift());
 }

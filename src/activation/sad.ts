@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { sha256, wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { deriveKey, open, seal } from '../crypto/seal.ts';
-import { insertHashes } from '../store/signer/authorizations.ts';
+import { insertDigests } from '../store/signer/authorizations.ts';
 import type { Authorization, SignerTx } from '../store/signer/tables.ts';
 import type { Signer } from './context.ts';
-import { macOfHashes } from './hashes.ts';
+import { macOfDigests, noneSpent } from './hashes.ts';
 
 /** How long a SAD lives, in milliseconds (S8). */
 export const sadLifetime = 300_000;
@@ -53,9 +53,12 @@ function facts(authorization: string, { subscriber, client, grant, credential, k
 }
 
 /** What a new authorization says, besides its hashes and what follows from its time. */
-export type NewAuthorization = Omit<Authorization, 'createdAt' | 'expiresAt' | 'hashesMac' | 'version' | 'mac'>;
+export type NewAuthorization = Omit<
+  Authorization,
+  'createdAt' | 'expiresAt' | 'hashesMac' | 'spent' | 'version' | 'mac'
+>;
 
-/** Writes an authorization with one row for each hash. It lives 300 s, but not past its cap. */
+/** Writes an authorization and its hashes, of which none is spent. It lives 300 s, but not past its cap. */
 export async function insertAuthorization(
   signer: Signer,
   tx: SignerTx,
@@ -63,12 +66,10 @@ export async function insertAuthorization(
   createdAt: number,
   digests: Buffer[],
 ): Promise<void> {
-  const hashesMac = macOfHashes(
-    signer,
-    authorization.id,
-    digests.map((digest) => ({ digest, signing: null })),
-  );
+  const joined = Buffer.concat(digests);
+  const hashesMac = macOfDigests(signer, authorization.id, joined);
   const expiresAt = Math.min(createdAt + sadLifetime, authorization.capAt);
-  await signer.rows.authorizations.insert(tx, { ...authorization, createdAt, expiresAt, hashesMac });
-  if (digests.length > 0) await insertHashes(tx, authorization.id, digests);
+  const spent = noneSpent(digests.length);
+  await signer.rows.authorizations.insert(tx, { ...authorization, createdAt, expiresAt, hashesMac, spent });
+  await insertDigests(tx, authorization.id, joined);
 }

@@ -1,13 +1,13 @@
-import { KysoError } from '../base/errors.ts';
+import { type ErrorKind, KysoError } from '../base/errors.ts';
 import { digests as digestTable, type KeyTypeName, resolveScheme, type SignScheme } from '../crypto/algorithms.ts';
 import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
-import { markHashes, takeFromAuthorization } from '../store/signer/authorizations.ts';
+import { takeFromAuthorization } from '../store/signer/authorizations.ts';
 import { insertSigning } from '../store/signer/signings.ts';
-import type { Authorization, AuthorizedHash, Credential, SignerTx, Subscriber } from '../store/signer/tables.ts';
+import type { Authorization, Credential, SignerTx, Subscriber } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { holdUsable, ownCredential } from './credentials.ts';
-import { hashesOf, macOfHashes, matchHashes } from './hashes.ts';
+import { hashesOf, takePlaces } from './hashes.ts';
 import { claimKey } from './idempotency.ts';
 import { authorizationId } from './sad.ts';
 
@@ -34,59 +34,78 @@ export type SpentAuthorization = {
 type Request = Params<SignerContract, 'signatures.signHash'>;
 
 /**
- * Checks a signHash request against its SAD, in the order of CSC v1 §11.9, and spends the hashes, with the intent's log
- * leaf, in one durable commit, under the id `signing`. The token has not been touched when this rejects, and nothing is spent then.
- * @throws KysoError sadInvalid | sadExpired | credentialUnknown | credentialDisabled | certificateExpired |
- *   signAlgoInvalid | hashAlgoInvalid | digestLength | hashNotAuthorized | requestRunning
+ * Checks a signHash request against its SAD and spends the hashes, with the intent's log leaf, in one durable commit,
+ * under the id `signing`. The token has not been touched when this rejects, and nothing is spent then.
+ * @throws KysoError what is wrong first, in the order of CSC v1 §11.9: sadInvalid | credentialUnknown | signAlgoInvalid |
+ *   hashAlgoInvalid | digestLength | sadExpired | credentialDisabled | certificateExpired | hashNotAuthorized;
+ *   requestRunning
  */
 export async function spend(signer: Signer, request: Request, signing: string): Promise<SpentAuthorization> {
+  try {
+    return await signer.store.write((tx) => spendIn(signer, tx, request, signing));
+  } catch (error) {
+    // A good request is not read twice; for another one the order of the reasons counts.
+    if (error instanceof KysoError && !ofOurs.includes(error.kind)) await assertInOrder(signer, request);
+    throw error;
+  }
+}
+
+/** What says nothing about the request. */
+const ofOurs: ErrorKind[] = ['integrity', 'internal', 'unavailable', 'requestRunning'];
+
+async function spendIn(signer: Signer, tx: SignerTx, request: Request, signing: string): Promise<SpentAuthorization> {
   const id = authorizationId(request.sad);
-  const found = await explain(signer, id, request);
-  const { keyType } = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
+  const { person, credential } = await holdUsable(signer, tx, request.subscriber, request.credentialID);
+  const { scheme, digests } = readRequest(signer, credential, request);
+  const authorization = await take(signer, tx, id, request);
+  const idempotencyKey = await claimKey(signer, tx, request, { signing, expiresAt: authorization.expiresAt });
+  const { taken, left: spent } = takePlaces(await hashesOf(signer, tx, authorization), authorization.spent, digests);
+  if (taken.includes(undefined)) throw new KysoError('hashNotAuthorized');
+  // The sealed DEK dies with the last signature.
+  const dead = authorization.remaining === 0 ? { sealedDek: null } : {};
+  await signer.rows.authorizations.replace(tx, authorization, { spent, ...dead });
+  await insertSigning(tx, {
+    ...{ id: signing, authorization: id, credential: authorization.credential, subscriber: authorization.subscriber },
+    ...{
+      signatures: digests.length,
+      signAlgo: request.signAlgo,
+      instance: signer.instance,
+      startedAt: signer.time.now(),
+    },
+  });
+  await record(signer, tx, {
+    ...{
+      event: 'sign',
+      actor: request.client,
+      result: 'intended',
+      request: request.request,
+      signing,
+      authorization: id,
+    },
+    ...{ subscriber: authorization.subscriber, credential: authorization.credential, algorithm: request.signAlgo },
+    hashes: digests.map((bytes) => bytes.toString('hex')),
+    ...(scheme.pss && { detail: { mgfDigest: scheme.pss.mgfDigest, saltLength: scheme.pss.saltLength } }),
+  });
+  const facts = {
+    ...{ signing, authorization, scheme, digests, person, credential, idempotencyKey },
+    request: request.request,
+  };
+  return facts as unknown as SpentAuthorization;
+}
+
+/** The algorithm and the digests of a request. @throws KysoError signAlgoInvalid | hashAlgoInvalid | digestLength */
+function readRequest(signer: Signer, { keyType }: Credential, request: Request) {
   const scheme = schemeOf(signer, keyType as KeyTypeName, request);
   const digests = request.hashes.map((hash) => Buffer.from(hash, 'base64'));
   if (digests.some((bytes) => bytes.length !== digestTable[scheme.digest].length)) throw new KysoError('digestLength');
-  assertUnexpired(signer, found);
+  return { scheme, digests };
+}
 
-  return signer.store.write(async (tx) => {
-    const { person, credential } = await holdUsable(signer, tx, request.subscriber, request.credentialID);
-    const authorization = await take(signer, tx, id, request);
-    const idempotencyKey = await claimKey(signer, tx, request, { signing, expiresAt: authorization.expiresAt });
-    await settle(signer, tx, authorization, await spendHashes(signer, tx, authorization, digests, signing));
-    await insertSigning(tx, {
-      ...{ id: signing, authorization: id, credential: authorization.credential, subscriber: authorization.subscriber },
-      ...{
-        signatures: digests.length,
-        signAlgo: request.signAlgo,
-        instance: signer.instance,
-        startedAt: signer.time.now(),
-      },
-    });
-    await record(signer, tx, {
-      ...{
-        event: 'sign',
-        actor: request.client,
-        result: 'intended',
-        request: request.request,
-        signing,
-        authorization: id,
-      },
-      ...{ subscriber: authorization.subscriber, credential: authorization.credential, algorithm: request.signAlgo },
-      hashes: digests.map((bytes) => bytes.toString('hex')),
-      ...(scheme.pss && { detail: { mgfDigest: scheme.pss.mgfDigest, saltLength: scheme.pss.saltLength } }),
-    });
-    const facts = {
-      signing,
-      authorization,
-      scheme,
-      digests,
-      person,
-      credential,
-      request: request.request,
-      idempotencyKey,
-    };
-    return facts as unknown as SpentAuthorization;
-  });
+async function assertInOrder(signer: Signer, request: Request): Promise<void> {
+  const found = await explain(signer, authorizationId(request.sad), request);
+  const credential = await ownCredential(signer, signer.store.read, request.subscriber, request.credentialID);
+  readRequest(signer, credential, request);
+  assertUnexpired(signer, found);
 }
 
 /** What the request's algorithm members mean for this key, as far as the token can do it. */
@@ -132,7 +151,7 @@ export function assertUnexpired({ time }: Signer, { expiresAt }: Authorization):
   if (expiresAt <= time.now()) throw new KysoError('sadExpired');
 }
 
-/** The conditional UPDATE and the check of the row's MAC. What is answered is not sealed again yet: `settle` does it. */
+/** The conditional UPDATE and the check of the row's MAC. What is answered is not sealed again yet. */
 async function take(signer: Signer, tx: SignerTx, id: string, request: Request): Promise<Authorization> {
   const { subscriber, client, grant, credentialID: credential } = request;
   const count = request.hashes.length;
@@ -142,33 +161,4 @@ async function take(signer: Signer, tx: SignerTx, id: string, request: Request):
   if (!row) throw new KysoError('sadInvalid');
   mac.check('authorizations', { ...row, remaining: row.remaining + count });
   return row;
-}
-
-/** Marks one unspent row for each digest of the request: a multiset, so a digest authorized twice signs twice. */
-async function spendHashes(
-  signer: Signer,
-  tx: SignerTx,
-  authorization: Authorization,
-  digests: Buffer[],
-  signing: string,
-): Promise<AuthorizedHash[]> {
-  const rows = await hashesOf(signer, tx, authorization);
-  const ordinals = matchHashes(rows, digests).flatMap((row) => (row ? [row.ordinal] : []));
-  if (ordinals.length !== digests.length) throw new KysoError('hashNotAuthorized');
-  const marked = await markHashes(tx, authorization.id, ordinals, signing);
-  if (marked !== digests.length) throw new KysoError('hashNotAuthorized');
-  const now = new Set(ordinals);
-  return rows.map((row) => (now.has(row.ordinal) ? { ...row, signing } : row));
-}
-
-/** Seals what was spent: the new MACs of the row and of its hashes. The sealed DEK dies with the last signature. */
-async function settle(
-  signer: Signer,
-  tx: SignerTx,
-  authorization: Authorization,
-  hashes: AuthorizedHash[],
-): Promise<void> {
-  const hashesMac = macOfHashes(signer, authorization.id, hashes);
-  const dead = authorization.remaining === 0 ? { sealedDek: null } : {};
-  await signer.rows.authorizations.replace(tx, authorization, { hashesMac, ...dead });
 }

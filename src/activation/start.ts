@@ -96,6 +96,7 @@ export async function startSigner({ notify, onError, ...parts }: Parts): Promise
     attestationSpki: Buffer.from(attestationKey, 'base64'),
     refusals: new Map(),
     running: new Set(),
+    hashes: new Map(),
   };
   await sweep(signer);
   const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });

@@ -77,34 +77,48 @@ t.test('a store that somebody else wrote to', async (t) => {
       await person.signHash(await person.authorize([hash!]), [hash!]);
     },
 
-    'design §7: a hash row that is changed, added, taken away or unspent ends in integrity': async (t, stores) => {
+    'design §7: hashes that are changed, added, taken away or unspent end in integrity': async (t, stores) => {
       const { world, person } = await setUp(t, stores);
       const [first, second, third, evil] = randomHashes(4);
       const sad = await person.authorize([first!, second!, third!]);
       await person.signHash(sad, [first!]);
-      const { authorizedHashes: h } = world.store.read.t;
-      const rows = await world.store.read.db.select().from(h);
+      const { authorizedHashes: h, authorizations: a } = world.store.read.t;
+      const [hashes] = await world.store.read.db.select().from(h);
+      const [row] = await world.store.read.db.select().from(a);
       const changes: Record<string, (tx: SignerTx) => Promise<unknown>> = {
-        'another digest': (tx) => tx.db.update(h).set({ digest: evil! }).where(eq(h.ordinal, 1)),
-        'unspent again': (tx) => tx.db.update(h).set({ signing: null }).where(eq(h.ordinal, 0)),
-        'spent by another signing': (tx) => tx.db.update(h).set({ signing: 'x' }).where(eq(h.ordinal, 0)),
-        'spent though it is not': (tx) => tx.db.update(h).set({ signing: 'x' }).where(eq(h.ordinal, 1)),
-        'one more': (tx) =>
-          tx.db.insert(h).values({ authorization: rows[0]!.authorization, ordinal: 3, digest: evil!, signing: null }),
-        'one less': (tx) => tx.db.delete(h).where(eq(h.ordinal, 1)),
+        'another digest': (tx) => tx.db.update(h).set({ digests: Buffer.concat([first!, evil!, third!]) }),
+        'one more': (tx) => tx.db.update(h).set({ digests: Buffer.concat([hashes!.digests, evil!]) }),
+        'one less': (tx) => tx.db.update(h).set({ digests: hashes!.digests.subarray(32) }),
+        'another order': (tx) => tx.db.update(h).set({ digests: Buffer.concat([second!, first!, third!]) }),
+        none: (tx) => tx.db.delete(h),
+        'unspent again': (tx) => tx.db.update(a).set({ spent: Buffer.of(0) }),
+        'spent though it is not': (tx) => tx.db.update(a).set({ spent: Buffer.of(3) }),
       };
       const from = world.token.signed.length;
       for (const [what, change] of Object.entries(changes)) {
         await exec(world, change);
+        world.signer.hashes.clear();
         for (const hash of [first, second, evil])
           await t.rejects(person.signHash(sad, [hash!]), refused('integrity'), what);
         await exec(world, async (tx) => {
           await tx.db.delete(h);
-          await tx.db.insert(h).values(rows);
+          await tx.db.insert(h).values(hashes!);
+          await tx.db.update(a).set(row!);
         });
       }
       t.equal(world.token.signed.length, from, 'the token was not asked');
       await person.signHash(sad, [second!, third!]);
+    },
+
+    'what is remembered of hashes is what was checked, and not what the store says now': async (t, stores) => {
+      const { world, person } = await setUp(t, stores);
+      const [first, second, evil] = randomHashes(3);
+      const sad = await person.authorize([first!, second!]);
+      await person.signHash(sad, [first!]);
+      const { authorizedHashes: h } = world.store.read.t;
+      await exec(world, (tx) => tx.db.update(h).set({ digests: Buffer.concat([evil!, evil!]) }));
+      await t.rejects(person.signHash(sad, [evil!]), refused('hashNotAuthorized'));
+      await person.signHash(sad, [second!]);
     },
 
     'design §7: an authorization that is changed just before its UPDATE is not sealed anew': async (t, stores) => {

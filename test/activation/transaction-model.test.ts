@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { kindOf } from '../../src/base/errors.ts';
-import { authorizationOf } from '../helpers/ledger.ts';
+import { authorizationOf, hashesIn } from '../helpers/ledger.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import { newSigner, randomHashes, signerToken, type TestPerson, type TestSigner } from '../helpers/signer.ts';
 import type { Stores } from '../helpers/stores.ts';
@@ -51,9 +51,8 @@ async function assertSameState(t: Test, world: TestSigner, model: Transaction): 
   const row = await authorizationOf(world, model.sads.at(-1)!);
   const { total, remaining, open } = row!;
   t.same({ total, remaining, open }, { total: model.total, remaining: left(model), open: model.open });
-  const { db, t: tables } = world.store.read;
-  const hashes = await db.select().from(tables.authorizedHashes);
-  const unspent = hashes.filter((hash) => hash.authorization === row!.id && hash.signing === null);
+  const hashes = await hashesIn(world);
+  const unspent = hashes.filter((hash) => hash.authorization === row!.id && !hash.spent);
   t.same(sorted(unspent.map(({ digest }) => digest)), sorted(model.unspent));
 }
 

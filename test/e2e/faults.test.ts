@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { eq } from '../../src/store/drizzle.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { signerDomain } from '../../src/store/signer/tables.ts';
+import { hashesIn } from '../helpers/ledger.ts';
 import { descendants } from '../helpers/processes.ts';
 import { callRaw, type Person, type Sandbox, startSandbox, untilReady } from '../helpers/sandbox.ts';
 
@@ -76,8 +77,10 @@ async function checkStore(t: Test, sandbox: Sandbox, load: Load): Promise<void> 
     engine: 'sqlite',
     file: join(sandbox.config.directory, 'signer', 'store.db'),
   });
-  const { authorizedHashes, signings, logLeaves } = store.read.t;
-  const rows = await store.read.db.select().from(authorizedHashes);
+  const { signings, logLeaves } = store.read.t;
+  const spent = new Set(
+    (await hashesIn({ store })).flatMap(({ digest, spent }) => (spent ? [digest.toString('hex')] : [])),
+  );
   const released = await store.read.db.select().from(signings).where(eq(signings.outcome, 'released'));
   const leaves = (await store.read.db.select().from(logLeaves)).map((row) => JSON.parse(row.leaf));
   const done = new Set(
@@ -86,9 +89,11 @@ async function checkStore(t: Test, sandbox: Sandbox, load: Load): Promise<void> 
   const releasedIds = new Set(released.map((signing) => signing.id));
   await store.close();
 
-  const lost = [...load.answered.keys()].filter((hash) => {
-    const row = rows.find(({ digest }) => digest.toString('base64') === hash);
-    return !row?.signing || !releasedIds.has(row.signing) || !done.has(row.signing);
+  const intents = leaves.filter((leaf) => leaf.event === 'sign' && leaf.result === 'intended');
+  const lost = [...load.answered.keys()].filter((base64) => {
+    const hash = Buffer.from(base64, 'base64').toString('hex');
+    const signing = intents.find(({ hashes }) => hashes.includes(hash))?.signing;
+    return !signing || !spent.has(hash) || !releasedIds.has(signing) || !done.has(signing);
   });
   t.same(lost, [], `S59, S66: all ${load.answered.size} signatures that were answered are in store and log`);
   const total = released.reduce((sum, signing) => sum + signing.signatures, 0);

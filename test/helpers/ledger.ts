@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { isSpent } from '../../src/activation/hashes.ts';
+import { type DigestName, digests as digestTable } from '../../src/crypto/algorithms.ts';
 import { eq } from '../../src/store/drizzle.ts';
 import type { SignerStore } from '../../src/store/signer/tables.ts';
 
@@ -19,5 +21,19 @@ export function beyond(authorized: Buffer[], signed: string[]): string[] {
     const index = left.indexOf(hash);
     if (index >= 0) left.splice(index, 1);
     return index < 0;
+  });
+}
+
+/** Every digest that an authorization is for, in their order, and whether it is spent. */
+export async function hashesIn({ store }: { store: Pick<SignerStore, 'read'> }) {
+  const { authorizations: a, authorizedHashes: h } = store.read.t;
+  const rows = await store.read.db.select().from(a).innerJoin(h, eq(h.authorization, a.id));
+  return rows.flatMap(({ authorizations: { id, digest, spent }, authorized_hashes: { digests } }) => {
+    const { length } = digestTable[digest as DigestName];
+    return Array.from({ length: digests.length / length }, (_, place) => ({
+      authorization: id,
+      digest: digests.subarray(place * length, (place + 1) * length),
+      spent: isSpent(spent, place),
+    }));
   });
 }

@@ -19,16 +19,14 @@ CREATE TABLE "signer"."authorizations" (
 	"epoch" text NOT NULL,
 	"sealed_dek" "bytea",
 	"hashes_mac" "bytea" NOT NULL,
+	"spent" "bytea" NOT NULL,
 	"version" integer NOT NULL,
 	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "signer"."authorized_hashes" (
-	"authorization_id" text NOT NULL,
-	"ordinal" integer NOT NULL,
-	"digest" "bytea" NOT NULL,
-	"signing" text,
-	CONSTRAINT "authorized_hashes_authorization_id_ordinal_pk" PRIMARY KEY("authorization_id","ordinal")
+	"authorization_id" text PRIMARY KEY NOT NULL,
+	"digests" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "signer"."credentials" (

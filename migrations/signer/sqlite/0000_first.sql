@@ -17,6 +17,7 @@ CREATE TABLE `authorizations` (
 	`epoch` text NOT NULL,
 	`sealed_dek` blob,
 	`hashes_mac` blob NOT NULL,
+	`spent` blob NOT NULL,
 	`version` integer NOT NULL,
 	`mac` blob NOT NULL
 ) STRICT;
@@ -24,11 +25,8 @@ CREATE TABLE `authorizations` (
 CREATE INDEX `authorizations_expiry` ON `authorizations` (`expires_at`);--> statement-breakpoint
 CREATE INDEX `authorizations_subscriber` ON `authorizations` (`subscriber`);--> statement-breakpoint
 CREATE TABLE `authorized_hashes` (
-	`authorization_id` text NOT NULL,
-	`ordinal` integer NOT NULL,
-	`digest` blob NOT NULL,
-	`signing` text,
-	PRIMARY KEY(`authorization_id`, `ordinal`)
+	`authorization_id` text PRIMARY KEY NOT NULL,
+	`digests` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
 CREATE TABLE `credentials` (

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, gte, inArray, isNotNull, isNull, lt, type SQL, sql } from '../drizzle.ts';
+import { and, asc, eq, gt, gte, inArray, isNotNull, lt, type SQL, sql } from '../drizzle.ts';
 import type { Authorization, SignerTx } from './tables.ts';
 
 /** Who and what a spend must fit; every field is a condition of the one UPDATE. */
@@ -44,31 +44,15 @@ export function mayExtend({ t: { authorizations: a } }: SignerTx, now: number): 
   return and(gt(a.expiresAt, now), gte(a.remaining, 1));
 }
 
-export async function insertHashes(tx: SignerTx, authorization: string, digests: Buffer[]): Promise<void> {
-  const rows = digests.map((digest, ordinal) => ({ authorization, ordinal, digest, signing: null }));
-  await tx.db.insert(tx.t.authorizedHashes).values(rows);
+/** The digests of an authorization, one after the other in the order in which they were given; written once. */
+export async function insertDigests(tx: SignerTx, authorization: string, digests: Buffer): Promise<void> {
+  await tx.db.insert(tx.t.authorizedHashes).values({ authorization, digests });
 }
 
-/** All hash rows of an authorization in the order in which they were given. */
-export function listHashes(tx: SignerTx, authorization: string) {
+export async function findDigests(tx: SignerTx, authorization: string): Promise<Buffer | undefined> {
   const { authorizedHashes: h } = tx.t;
-  return tx.db.select().from(h).where(eq(h.authorization, authorization)).orderBy(asc(h.ordinal));
-}
-
-/** Marks these hash rows as spent by `signing`; returns how many of them were still unspent and now are not. */
-export async function markHashes(
-  tx: SignerTx,
-  authorization: string,
-  ordinals: number[],
-  signing: string,
-): Promise<number> {
-  const { authorizedHashes: h } = tx.t;
-  const marked = await tx.db
-    .update(h)
-    .set({ signing })
-    .where(and(eq(h.authorization, authorization), inArray(h.ordinal, ordinals), isNull(h.signing)))
-    .returning({ ordinal: h.ordinal });
-  return marked.length;
+  const [row] = await tx.db.select().from(h).where(eq(h.authorization, authorization));
+  return row?.digests;
 }
 
 /** Ids of authorizations that ended before `instant`, oldest first; `sealed`: only those that still hold a DEK. */

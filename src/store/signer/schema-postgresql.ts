@@ -1,7 +1,7 @@
 import { pgCore } from '../drizzle.ts';
 import { bytes } from '../pg-columns.ts';
 
-const { bigint, boolean, index, integer, pgSchema, primaryKey, text } = pgCore;
+const { bigint, boolean, index, integer, pgSchema, text } = pgCore;
 const instant = (name: string) => bigint(name, { mode: 'number' });
 const sealedRow = { version: integer('version').notNull(), mac: bytes('mac').notNull() };
 
@@ -99,6 +99,7 @@ export const authorizations = signerSchema.table(
     epoch: text('epoch').notNull(),
     sealedDek: bytes('sealed_dek'),
     hashesMac: bytes('hashes_mac').notNull(),
+    spent: bytes('spent').notNull(),
     ...sealedRow,
   },
   (table) => [
@@ -107,16 +108,10 @@ export const authorizations = signerSchema.table(
   ],
 );
 
-export const authorizedHashes = signerSchema.table(
-  'authorized_hashes',
-  {
-    authorization: text('authorization_id').notNull(),
-    ordinal: integer('ordinal').notNull(),
-    digest: bytes('digest').notNull(),
-    signing: text('signing'),
-  },
-  (table) => [primaryKey({ columns: [table.authorization, table.ordinal] })],
-);
+export const authorizedHashes = signerSchema.table('authorized_hashes', {
+  authorization: text('authorization_id').primaryKey(),
+  digests: bytes('digests').notNull(),
+});
 
 export const signings = signerSchema.table(
   'signings',

@@ -1,6 +1,6 @@
 import { sqliteCore } from '../drizzle.ts';
 
-const { blob, index, integer, primaryKey, sqliteTable, text } = sqliteCore;
+const { blob, index, integer, sqliteTable, text } = sqliteCore;
 const instant = (name: string) => integer(name, { mode: 'number' });
 const bytes = (name: string) => blob(name, { mode: 'buffer' });
 const boolean = (name: string) => integer(name, { mode: 'boolean' });
@@ -98,6 +98,7 @@ export const authorizations = sqliteTable(
     epoch: text('epoch').notNull(),
     sealedDek: bytes('sealed_dek'),
     hashesMac: bytes('hashes_mac').notNull(),
+    spent: bytes('spent').notNull(),
     ...sealedRow,
   },
   (table) => [
@@ -106,16 +107,10 @@ export const authorizations = sqliteTable(
   ],
 );
 
-export const authorizedHashes = sqliteTable(
-  'authorized_hashes',
-  {
-    authorization: text('authorization_id').notNull(),
-    ordinal: integer('ordinal').notNull(),
-    digest: bytes('digest').notNull(),
-    signing: text('signing'),
-  },
-  (table) => [primaryKey({ columns: [table.authorization, table.ordinal] })],
-);
+export const authorizedHashes = sqliteTable('authorized_hashes', {
+  authorization: text('authorization_id').primaryKey(),
+  digests: bytes('digests').notNull(),
+});
 
 export const signings = sqliteTable(
   'signings',
