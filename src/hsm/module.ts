@@ -57,12 +57,17 @@ export function openSession({ module, slot }: Slot): Session {
   return { module, slot, handle, found: new Map(), spoiled: false };
 }
 
-/** Closes a session, which destroys its session objects and ends whatever operation it was left in. */
-export function closeSession(session: Session): void {
-  try {
-    session.module.C_CloseSession(session.handle);
-  } catch {
-    // it is as closed as it can be: the handle is not used again
+/**
+ * Closes a session, which destroys its session objects and ends whatever operation it was left in. Tried twice, since
+ * one that stays open is lost to this process; when the token runs out of them, CKR_SESSION_COUNT asks for a new one.
+ */
+export function closeSession({ module, handle }: Session): void {
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    try {
+      return void module.C_CloseSession(handle);
+    } catch {
+      // the handle is not used again
+    }
   }
 }
 

@@ -9,16 +9,36 @@ import { type WrapMechanism, wrapMechanisms } from './provider.ts';
 import { generateWrapped, signUnwrapped } from './subscriber-keys.ts';
 import { kekTemplate, selfTestHmacTemplate } from './templates.ts';
 
+/** What there is no Kyso without: both kinds of keys, the HMACs of factors and rows, and the self-test's own keys. */
+const needed = [
+  'CKM_RSA_PKCS_KEY_PAIR_GEN',
+  'CKM_EC_KEY_PAIR_GEN',
+  'CKM_RSA_PKCS',
+  'CKM_ECDSA',
+  'CKM_AES_KEY_GEN',
+  'CKM_GENERIC_SECRET_KEY_GEN',
+  'CKM_SHA256_HMAC',
+] as const;
+
+const fix = 'allow it in the configuration of the token (SoftHSM: slots.mechanisms in softhsm2.conf), or use another';
+
 /**
  * Reads the mechanisms of a slot: what it says it can do, and how private keys are wrapped.
- * @throws KysoError tokenUnavailable — it offers no way of wrapping that we know
+ * @throws KysoError tokenUnavailable — it offers no way of wrapping that we know, or not what Kyso cannot do without
  */
 export function probe({ module, slot }: Slot): Capabilities {
   const mechanisms = module.C_GetMechanismList(slot);
   const names = Object.keys(wrapMechanisms) as WrapMechanism[];
   const wrapMechanism = names.find((name) => mechanisms.includes(wrapMechanisms[name]));
   if (!wrapMechanism) {
-    throw new KysoError('tokenUnavailable', `the token cannot wrap keys: it offers none of ${names.join(', ')}`);
+    throw new KysoError(
+      'tokenUnavailable',
+      `the token cannot wrap keys: it offers none of ${names.join(', ')}; ${fix}`,
+    );
+  }
+  const missing = needed.filter((name) => !mechanisms.includes(pkcs11[name]));
+  if (missing.length > 0) {
+    throw new KysoError('tokenUnavailable', `the token does not offer ${missing.join(', ')}; ${fix}`);
   }
   const longest = {
     RSA: module.C_GetMechanismInfo(slot, pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN).maxKeySize,
