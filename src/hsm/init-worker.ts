@@ -2,11 +2,12 @@
 import pkcs11 from 'pkcs11js';
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import { createBackedUpKey, restoreKey } from './backup.ts';
 import { toFailure } from './errors.ts';
-import { closeSession, connect, findSlot, loadModule, openSession, tokenLabel } from './module.ts';
-import type { InitAnswer, InitRequest } from './protocol.ts';
+import { closeSession, connect, findSlot, loadModule, openSession, type Session, tokenLabel } from './module.ts';
+import type { BackupKey, InitAnswer, InitRequest, MadeKey, ResidentKeySpec } from './protocol.ts';
 import { paddedLabel } from './provider.ts';
-import { createResidentKey } from './resident-keys.ts';
+import { createResidentKey, destroyResidentKey } from './resident-keys.ts';
 
 process.once('message', async (request: InitRequest) => {
   const answer = await carryOut(request);
@@ -15,12 +16,41 @@ process.once('message', async (request: InitRequest) => {
 
 async function carryOut(request: InitRequest): Promise<InitAnswer> {
   try {
-    if (request.step === 'createKeys') return { is: 'done', publicKeys: await createKeys(request) };
-    initialiseToken(request);
-    return { is: 'done', publicKeys: [] };
+    return { is: 'done', made: await perform(request) };
   } catch (error) {
     return { is: 'failed', ...toFailure(error) };
   }
+}
+
+async function perform(request: InitRequest): Promise<MadeKey[]> {
+  if (request.step === 'initialiseToken') {
+    initialiseToken(request);
+    return [];
+  }
+  const session = openSession(await connect(request));
+  switch (request.step) {
+    case 'createKeys':
+      return oneByOne(request.keys, (key) => createKey(session, key, request.backup));
+    case 'restoreKeys':
+      return oneByOne(request.keys, (key) => restoreKey(session, key, request.backup)).finally(() =>
+        wipe(request.backup.privateKey),
+      );
+    case 'destroyKey':
+      destroyResidentKey(session, request.key);
+      return [];
+  }
+}
+
+async function createKey(session: Session, key: ResidentKeySpec, backup: BackupKey | undefined): Promise<MadeKey> {
+  if (backup) return createBackedUpKey(session, key, backup);
+  const spki = createResidentKey(session, key);
+  return spki ? { spki } : {};
+}
+
+async function oneByOne<K>(keys: K[], make: (key: K) => Promise<MadeKey>): Promise<MadeKey[]> {
+  const made: MadeKey[] = [];
+  for (const key of keys) made.push(await make(key));
+  return made;
 }
 
 /** C_InitToken wipes a token that is there already, so only a slot without one will do. */
@@ -39,9 +69,4 @@ function initialiseToken(request: Extract<InitRequest, { step: 'initialiseToken'
   module.C_InitPIN(session.handle, pin.toString());
   closeSession(session);
   wipe(pin, soPin);
-}
-
-async function createKeys(request: Extract<InitRequest, { step: 'createKeys' }>): Promise<(Buffer | undefined)[]> {
-  const session = openSession(await connect(request));
-  return request.keys.map((key) => createResidentKey(session, key));
 }

@@ -3,10 +3,18 @@ import { join, resolve } from 'node:path';
 import { KysoError } from '../base/errors.ts';
 import { endOf, exchange, forkEntry } from './child.ts';
 import { fromFailure } from './errors.ts';
-import type { InitAnswer, InitRequest, ResidentKeySpec } from './protocol.ts';
+import type {
+  BackupKey,
+  InitAnswer,
+  InitRequest,
+  MadeKey,
+  ResidentKeySpec,
+  RestoreKey,
+  SealedKey,
+} from './protocol.ts';
 
-/** A key that was made; `spki` (DER) of a signing key. */
-export type ResidentKey = ResidentKeySpec & { spki?: Buffer };
+/** A key that was made. */
+export type ResidentKey = ResidentKeySpec & MadeKey;
 
 const initDeadline = 120_000;
 
@@ -34,28 +42,42 @@ export async function initialiseSoftHsmToken(request: {
   return environment;
 }
 
+type Access = { module: string; label: string; environment: Record<string, string>; pin: Buffer };
+
 /**
- * Makes keys that stay in the token for ever (design §3), in the order of `keys`.
- * @throws KysoError configuration — a label is taken; the keys before it in the list were made
+ * Makes keys that stay in the token for ever (design §3), in the order of `keys`; with `backup` each one's secret is
+ * also answered, sealed to it.
+ * @throws KysoError configuration — a label is taken, or the token takes no keys that can be backed up; the keys before
+ *   it in the list were made
  * @throws KysoError tokenUnavailable | tokenPinRefused | integrity — as the token does not do
  */
-export async function createResidentKeys(request: {
-  module: string;
-  label: string;
-  environment: Record<string, string>;
-  pin: Buffer;
-  keys: ResidentKeySpec[];
-}): Promise<ResidentKey[]> {
+export async function createResidentKeys(
+  request: Access & { keys: ResidentKeySpec[]; backup?: BackupKey },
+): Promise<ResidentKey[]> {
   const { environment, ...rest } = request;
-  const publicKeys = await runInit(environment, { step: 'createKeys', ...rest });
-  return request.keys.map((key, index) => {
-    const spki = publicKeys[index];
-    return spki ? { ...key, spki } : key;
-  });
+  const made = await runInit(environment, { step: 'createKeys', ...rest });
+  return request.keys.map((key, index) => ({ ...key, ...made[index] }));
+}
+
+/**
+ * Puts keys back into a fresh token from their backup, in the order of `keys`. Throws as `createResidentKeys`.
+ * @throws KysoError integrity — the private half is not the backup's, or the backup was changed
+ */
+export async function restoreResidentKeys(
+  request: Access & { keys: SealedKey[]; backup: RestoreKey },
+): Promise<ResidentKey[]> {
+  const { environment, ...rest } = request;
+  const made = await runInit(environment, { step: 'restoreKeys', ...rest });
+  return request.keys.map(({ label, kind }, index) => ({ label, kind, ...made[index] }));
+}
+
+/** Destroys a secret key of the token for good. A label that is not there is no error. Throws as `createResidentKeys`. */
+export async function destroyResidentKey({ environment, ...rest }: Access & { key: string }): Promise<void> {
+  await runInit(environment, { step: 'destroyKey', ...rest });
 }
 
 /** In a process of its own: SOFTHSM2_CONF must stand before the library is loaded, which happens once per process. */
-async function runInit(environment: Record<string, string>, request: InitRequest): Promise<(Buffer | undefined)[]> {
+async function runInit(environment: Record<string, string>, request: InitRequest): Promise<MadeKey[]> {
   const child = forkEntry('init-worker.ts', environment);
   const ended = endOf(child);
   const answer = await exchange<InitAnswer>(child, request, initDeadline);
@@ -65,5 +87,5 @@ async function runInit(environment: Record<string, string>, request: InitRequest
     throw new KysoError('tokenUnavailable', `the process that prepares the token ${answer}`);
   }
   if (answer.is === 'failed') throw fromFailure(answer);
-  return answer.publicKeys;
+  return answer.made;
 }

@@ -5,6 +5,7 @@ import { closeSession, openSession, type Session, type Slot } from './module.ts'
 import { assertTokenHasKeys, findKey } from './objects.ts';
 import type { Operations, Task, WorkerMessage } from './protocol.ts';
 import { hmac, residentPublicKey, signResident } from './resident-keys.ts';
+import { rewrap } from './rewrap.ts';
 import { assertSignable } from './signing.ts';
 import { generateWrapped, signWrapped } from './subscriber-keys.ts';
 
@@ -55,6 +56,8 @@ function perform(session: Session, capabilities: Capabilities, task: Task): Oper
     case 'signResident':
       assertSignable(task.request);
       return signResident(session, task.request);
+    case 'rewrap':
+      return rewrap(session, capabilities.wrapMechanism, task.request);
     case 'hmac':
       return hmac(session, task.request.label, task.request.data);
     case 'publicKey':

@@ -3,7 +3,8 @@ import { KysoError } from '../base/errors.ts';
 import { type KeyTypeName, type SignScheme, signAlgosOf } from '../crypto/algorithms.ts';
 import { type Capabilities, servedAlgos, serves } from './capabilities.ts';
 import { createCrew } from './crew.ts';
-import type { OperationName, Operations, Task } from './protocol.ts';
+import { createResidentKeys, destroyResidentKey } from './init.ts';
+import type { BackupKey, MadeKey, OperationName, Operations, ResidentKeySpec, Task } from './protocol.ts';
 import { startWorker } from './worker-process.ts';
 
 /** `environment` is all that workers see of one (SOFTHSM2_CONF); `deadline`, in milliseconds, bounds each call. */
@@ -36,10 +37,19 @@ export type Token = {
   sign: Call<'sign'>;
   /** Signs with a key that stays in the token. Answers as `sign` does. */
   signResident: Call<'signResident'>;
+  /** Passes a wrapped key from one KEK to another; the new blob was proved by a signature. */
+  rewrap: Call<'rewrap'>;
   /** HMAC-SHA-256 of `data` (not empty) under a key that stays in the token, 32 bytes. */
   hmac: Call<'hmac'>;
   /** The public key of a signing key that stays in the token. */
   publicKey: Call<'publicKey'>;
+  /**
+   * Makes a key that stays in the token; with `backup` its secret is answered, too, sealed to that.
+   * @throws KysoError configuration — the label is taken, or the token takes no keys that can be backed up
+   */
+  createKey(key: ResidentKeySpec, backup?: BackupKey): Promise<MadeKey>;
+  /** Destroys a secret key of the token for good; one that is gone already is no error. */
+  destroyKey(label: string): Promise<void>;
   /**
    * The `signAlgo` OIDs that this token can serve with a key of this type, preferred first (`key.algo`): as the worker
    * that started last found, and all of the table before the first is up.
@@ -72,9 +82,18 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
   const generator = createCrew({ ...crewOptions, seats: 1 });
   let generatorBegun: Promise<void> | undefined;
 
-  function startInTurn() {
-    const start = lastStart.then(async () => {
+  /** Whoever logs in waits for whoever did before. */
+  function inTurn<R>(work: () => Promise<R>): Promise<R> {
+    const done = lastStart.then(() => {
       if (closed) throw new KysoError('tokenUnavailable', 'the token is closed');
+      return work();
+    });
+    lastStart = done.catch(() => {});
+    return done;
+  }
+
+  function startInTurn() {
+    return inTurn(async () => {
       try {
         const started = await startWorker({ ...workerConfig, pin, deadline });
         capabilities = started.capabilities;
@@ -84,9 +103,10 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
         throw error;
       }
     });
-    lastStart = start.catch(() => {});
-    return start;
   }
+
+  /** For the process that makes and destroys keys, which wipes the PIN it is given. */
+  const access = () => ({ ...workerConfig, pin: Buffer.from(pin) });
 
   function refusePin(): void {
     events.onPinRefused();
@@ -125,6 +145,13 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
     sign: (request) => sliced('sign', request),
     signResident: (request) => sliced('signResident', request),
     hmac: (request) => one('hmac', request),
+    rewrap: (request) => one('rewrap', request),
+    createKey: (key, backup) =>
+      inTurn(async () => {
+        const [made] = await createResidentKeys({ ...access(), keys: [key], ...(backup && { backup }) });
+        return made ?? {};
+      }),
+    destroyKey: (key) => inTurn(() => destroyResidentKey({ ...access(), key })),
     publicKey: (request) => one('publicKey', request),
     signAlgos: (keyType) => (capabilities ? servedAlgos(capabilities, keyType) : signAlgosOf(keyType)),
     serves: (keyType, scheme) => capabilities === undefined || serves(capabilities, keyType, scheme),

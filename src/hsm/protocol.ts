@@ -14,11 +14,15 @@ export type SignJob = { kek: string; wrapped: Buffer; mechanism: string } & Sign
 /** Signing with a key that stays in the token, found by its label: PKCS#1 v1.5 or ECDSA. */
 export type SignResidentJob = { label: string; digest: DigestName } & Signing;
 
+/** A subscriber key on its way from one KEK to another, both named by their labels. */
+export type RewrapJob = { from: string; to: string } & Pick<SignJob, 'keyType' | 'spki' | 'wrapped' | 'mechanism'>;
+
 /** Everything a token worker does: what it is asked, and what it answers. Signatures are in wire form and verified. */
 export type Operations = {
   generateKeyPair: { request: { keyType: KeyTypeName; kek: string }; answer: GeneratedKey };
   sign: { request: SignJob; answer: Buffer[] };
   signResident: { request: SignResidentJob; answer: Buffer[] };
+  rewrap: { request: RewrapJob; answer: Pick<GeneratedKey, 'wrapped' | 'mechanism'> };
   hmac: { request: { label: string; data: Buffer }; answer: Buffer };
   publicKey: { request: { label: string }; answer: { keyType: KeyTypeName; spki: Buffer } };
   /** Touches the token, so that a lost one and an idle session are noticed before somebody needs them. */
@@ -50,8 +54,25 @@ export type WorkerMessage =
 export type ResidentKind = 'AES-256-KEK' | 'HMAC-SHA256' | KeyTypeName;
 export type ResidentKeySpec = { label: string; kind: ResidentKind };
 
-/** The one message to the process that prepares a token, and its answer; `publicKeys` in the order of `keys`. */
+/** The public half of a backup, and the ceremony that it comes from: what is made from now on is sealed to it, too. */
+export type BackupKey = { ceremony: string; publicKey: Buffer };
+
+/** What was made: `spki` (DER) of a signing key; `sealed` is the secret itself, for whoever has the backup's private half. */
+export type MadeKey = { spki?: Buffer; sealed?: Buffer };
+
+/** A key that a backup gives back. */
+export type SealedKey = ResidentKeySpec & { sealed: Buffer };
+
+/**
+ * The one message to the process that prepares a token, and its answer; `made` in the order of `keys`. Without `backup`
+ * the keys are generated in the token and exist nowhere else.
+ */
 export type InitRequest =
   | { step: 'initialiseToken'; module: string; label: string; pin: Buffer; soPin: Buffer }
-  | { step: 'createKeys'; module: string; label: string; pin: Buffer; keys: ResidentKeySpec[] };
-export type InitAnswer = { is: 'done'; publicKeys: (Buffer | undefined)[] } | ({ is: 'failed' } & Failure);
+  | { step: 'createKeys'; module: string; label: string; pin: Buffer; keys: ResidentKeySpec[]; backup?: BackupKey }
+  | { step: 'restoreKeys'; module: string; label: string; pin: Buffer; keys: SealedKey[]; backup: RestoreKey }
+  | { step: 'destroyKey'; module: string; label: string; pin: Buffer; key: string };
+export type InitAnswer = { is: 'done'; made: MadeKey[] } | ({ is: 'failed' } & Failure);
+
+/** The private half of a backup. */
+export type RestoreKey = { ceremony: string; privateKey: Buffer };

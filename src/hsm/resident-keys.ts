@@ -15,9 +15,7 @@ import { hmacTemplate, kekTemplate } from './templates.ts';
  */
 export function createResidentKey(session: Session, { label, kind }: ResidentKeySpec): Buffer | undefined {
   const { module, handle } = session;
-  if (findTokenObjects(session, [{ type: pkcs11.CKA_LABEL, value: label }]).length > 0) {
-    throw new KysoError('configuration', `the token already has a key "${label}"; keys are never replaced`);
-  }
+  assertLabelFree(session, label);
   const place = { label, id: randomBytes(16) };
   switch (kind) {
     case 'AES-256-KEK':
@@ -29,6 +27,21 @@ export function createResidentKey(session: Session, { label, kind }: ResidentKey
     default:
       return createSigningKey(session, kind, place);
   }
+}
+
+/** @throws KysoError configuration — the token has something of this label */
+export function assertLabelFree(session: Session, label: string): void {
+  if (findTokenObjects(session, [{ type: pkcs11.CKA_LABEL, value: label }]).length === 0) return;
+  throw new KysoError('configuration', `the token already has a key "${label}"; keys are never replaced`);
+}
+
+/** Destroys the secret key of this label for good; one that is gone already is as good as destroyed. */
+export function destroyResidentKey(session: Session, label: string): void {
+  const attributes = [
+    { type: pkcs11.CKA_CLASS, value: pkcs11.CKO_SECRET_KEY },
+    { type: pkcs11.CKA_LABEL, value: label },
+  ];
+  for (const handle of findTokenObjects(session, attributes)) session.module.C_DestroyObject(session.handle, handle);
 }
 
 function createSigningKey(session: Session, keyType: KeyTypeName, place: { label: string; id: Buffer }): Buffer {

@@ -12,6 +12,9 @@ import { canaryTemplate, privateKeyTemplate, signMechanism } from './templates.t
 
 type UnwrappedJob = Omit<SignJob, 'kek'>;
 
+/** A wrapped key, and what it will be used for. */
+type Wrapped = Pick<SignJob, 'keyType' | 'spki' | 'wrapped' | 'mechanism' | 'pss'>;
+
 /**
  * Makes a key pair as session objects, wraps the private key under `kek`, and proves the blob by a signature made
  * with what it unwraps to (S53). Nothing of it stays in the token.
@@ -53,7 +56,7 @@ export function signUnwrapped(session: Session, kek: Handle, job: UnwrappedJob):
   return destroyedAfter(session, [key], () => signDigests(session, key, job));
 }
 
-function wrap({ module, handle }: Session, kek: Handle, mechanism: WrapMechanism, key: Handle): Buffer {
+export function wrap({ module, handle }: Session, kek: Handle, mechanism: WrapMechanism, key: Handle): Buffer {
   const wrapped = module.C_WrapKey(
     handle,
     { mechanism: wrapMechanisms[mechanism] },
@@ -64,9 +67,11 @@ function wrap({ module, handle }: Session, kek: Handle, mechanism: WrapMechanism
   return Buffer.from(wrapped);
 }
 
-function unwrap(session: Session, kek: Handle, { keyType, wrapped, mechanism, pss }: UnwrappedJob): Handle {
+/** `extractable` only for a key that is wrapped again and destroyed at once. */
+export function unwrap(session: Session, kek: Handle, job: Wrapped, extractable = false): Handle {
+  const { keyType, wrapped, mechanism, pss } = job;
   if (!isWrapMechanism(mechanism)) throw new KysoError('integrity', 'a key blob names an unknown wrapping mechanism');
-  const template = privateKeyTemplate(keyType, 'session', false, signMechanism(keyType, pss));
+  const template = privateKeyTemplate(keyType, 'session', extractable, signMechanism(keyType, pss));
   const attempt = () =>
     session.module.C_UnwrapKey(session.handle, { mechanism: wrapMechanisms[mechanism] }, kek, wrapped, template);
   try {
