@@ -1,10 +1,10 @@
 import type { Test } from 'tap';
 import { tokenLabels } from '../../src/activation/context.ts';
-import { startToken, type Token } from '../../src/hsm/pool.ts';
+import { startToken, type Token, type TokenConfig } from '../../src/hsm/pool.ts';
 import { makeSoftHsmToken } from './softhsm.ts';
 
 /** A real SoftHSM token with the signer's keys, running until the test ends. Takes seconds: one for a file. */
-export async function signerToken(t: Test): Promise<Token> {
+export async function signerToken(t: Test, change: Partial<TokenConfig> = {}): Promise<Token> {
   const secretKeys = [tokenLabels.pepper, tokenLabels.rowMac, tokenLabels.seeds];
   const { config, pin } = await makeSoftHsmToken(
     t,
@@ -15,7 +15,9 @@ export async function signerToken(t: Test): Promise<Token> {
     ],
     'kyso-signer',
   );
-  const token = await startToken(config, pin(), { onPinRefused: () => t.fail('the PIN was refused') });
+  const token = await startToken({ ...config, ...change }, pin(), {
+    onPinRefused: () => t.fail('the PIN was refused'),
+  });
   t.teardown(() => token.stop());
   return token;
 }
