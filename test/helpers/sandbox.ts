@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +12,7 @@ import { authenticator } from '../../src/cli/one-time-code.ts';
 import type { Wanted } from '../../src/cli/people.ts';
 import { enrolPerson, type Holder, populate, type SandboxFile } from '../../src/cli/sandbox.ts';
 import { cscClient } from '../../src/client/index.ts';
-import type { Config, ConfigFile } from '../../src/config.ts';
+import { type Config, type ConfigFile, pathsOf } from '../../src/config.ts';
 import { initSandbox } from '../../src/processes/init.ts';
 import { shortDirectory } from './temp.ts';
 
@@ -48,10 +49,12 @@ export async function startSandbox(
   t: Test,
   store: ConfigFile['store'] = { engine: 'sqlite' },
   nodeOptions: string[] = [],
+  module?: string,
 ): Promise<Sandbox> {
   const directory = shortDirectory(t);
   const port = await freePort();
   const config = await initSandbox(join(directory, 'd'), { port, store });
+  if (module !== undefined) useModule(config, module);
   const supervisor = startServe(config, nodeOptions);
   const log = { text: '' };
   supervisor.stderr?.on('data', (chunk) => {
@@ -104,6 +107,14 @@ export async function startSandbox(
       return person(account, contacts, ids);
     },
   };
+}
+
+/** Lets the installation reach its tokens by another PKCS#11 module, which must lead to the same ones. */
+function useModule({ directory, ...file }: Config, module: string): void {
+  writeFileSync(
+    pathsOf({ directory }).config,
+    JSON.stringify({ ...file, pkcs11: { ...file.pkcs11, module } } satisfies ConfigFile),
+  );
 }
 
 /** `kyso serve` with a clean environment, by way of env(1): tap's hooks would come back into whatever Node starts itself. */
