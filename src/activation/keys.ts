@@ -30,10 +30,11 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
   const vault = await signer.rows.vaults.find(signer.store.read, { subscriber });
   if (!vault) throw new KysoError('orderRefused', 'no such subscriber');
 
-  const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek: tokenLabels.kek });
+  const id = newId();
+  const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek: tokenLabels.kek, name: id });
   await failpoint('key.generated');
   const lineHash = Buffer.from(order.lineHash, 'base64');
-  const base = { id: newId(), subscriber, keyVersion: 1, keyType, spki, kek: tokenLabels.kek, mechanism };
+  const base = { id, subscriber, keyVersion: 1, keyType, spki, kek: tokenLabels.kek, mechanism };
   const dek = randomBytes(32);
   const sealedBlob = seal(dek, wrapped, facts(base, 'blob'));
   const sealedDek = await sealTo(vault.publicKey, dek, facts(base, 'dek')).finally(() => wipe(dek, wrapped));

@@ -52,6 +52,7 @@ export const errorKinds = [
   'busy',
   'tokenUnavailable',
   'tokenPinRefused',
+  'keyUnusable',
   'feedStale',
   'clockUntrusted',
   'integrity',

@@ -8,7 +8,7 @@ import { readPublicKey } from './key-pair.ts';
 import type { Session } from './module.ts';
 import { destroyedAfter } from './objects.ts';
 import type { ResidentKeySpec } from './protocol.ts';
-import { wrapMechanisms } from './provider.ts';
+import { suited, wrapMechanisms } from './provider.ts';
 import { assertLabelFree, hmac, signResident } from './resident-keys.ts';
 import { wrap } from './subscriber-keys.ts';
 import { hmacTemplate, kekTemplate, type Place, privateKeyTemplate, publicKeyTemplate } from './templates.ts';
@@ -47,7 +47,7 @@ export function importResidentKey(
 
 function create({ module, handle }: Session, template: Attribute[]): Handle {
   try {
-    return module.C_CreateObject(handle, template);
+    return module.C_CreateObject(handle, suited(module, template));
   } catch (cause) {
     if (codeOf(cause) === undefined || remedyFor(cause) !== 'none') throw cause;
     throw new KysoError(

@@ -5,6 +5,7 @@ import { KysoError } from '../base/errors.ts';
 import { createBackedUpKey, restoreKey } from './backup.ts';
 import { toFailure } from './errors.ts';
 import { closeSession, connect, findSlot, loadModule, openSession, type Session, tokenLabel } from './module.ts';
+import { probe } from './probe.ts';
 import type { BackupKey, InitAnswer, InitRequest, MadeKey, ResidentKeySpec } from './protocol.ts';
 import { paddedLabel } from './provider.ts';
 import { createResidentKey, destroyResidentKey } from './resident-keys.ts';
@@ -42,6 +43,8 @@ async function perform(request: InitRequest): Promise<MadeKey[]> {
 }
 
 async function createKey(session: Session, key: ResidentKeySpec, backup: BackupKey | undefined): Promise<MadeKey> {
+  // A token that cannot wrap has no use for a KEK, and may not make one.
+  if (key.kind === 'AES-256-KEK' && probe(session).custody === 'resident') return {};
   if (backup) return createBackedUpKey(session, key, backup);
   const spki = createResidentKey(session, key);
   return spki ? { spki } : {};

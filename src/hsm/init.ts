@@ -11,6 +11,7 @@ import type {
   ResidentKeySpec,
   RestoreKey,
   SealedKey,
+  TokenAddress,
 } from './protocol.ts';
 
 /** A key that was made. */
@@ -42,7 +43,7 @@ export async function initialiseSoftHsmToken(request: {
   return environment;
 }
 
-type Access = { module: string; label: string; environment: Record<string, string>; pin: Buffer };
+type Access = TokenAddress & { environment: Record<string, string>; pin: Buffer };
 
 /**
  * Makes keys that stay in the token for ever (design §3), in the order of `keys`; with `backup` each one's secret is

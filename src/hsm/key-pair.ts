@@ -1,19 +1,36 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
-import pkcs11, { type Handle, type KeyPair } from 'pkcs11js';
+import pkcs11, { type Attribute, type Handle, type KeyPair } from 'pkcs11js';
 import { KysoError } from '../base/errors.ts';
 import { type KeyTypeName, keyTypes } from '../crypto/algorithms.ts';
 import { derOid, readWhole } from '../crypto/der.ts';
 import type { Session } from './module.ts';
+import { suited } from './provider.ts';
 import { type Place, privateKeyTemplate, publicKeyTemplate } from './templates.ts';
 
 /** Makes a signing key pair in the token. `extractable` only for a key that is wrapped and destroyed at once. */
 export function generateKeyPair(session: Session, keyType: KeyTypeName, place: Place, extractable: boolean): KeyPair {
+  const template = privateKeyTemplate(keyType, place, extractable);
+  return generatePair(session, keyType, publicKeyTemplate(keyType, place), template);
+}
+
+/** The same for the one key pair of a subscriber whose private half stays in the token: the public one does not. */
+export function generateResidentPair(
+  session: Session,
+  keyType: KeyTypeName,
+  place: Place,
+  mechanisms: number[],
+): KeyPair {
+  const template = privateKeyTemplate(keyType, place, false, mechanisms);
+  return generatePair(session, keyType, publicKeyTemplate(keyType, 'session'), template);
+}
+
+function generatePair(session: Session, keyType: KeyTypeName, publicHalf: Attribute[], privateHalf: Attribute[]) {
   const rsa = keyTypes[keyType].family === 'RSA';
   return session.module.C_GenerateKeyPair(
     session.handle,
     { mechanism: rsa ? pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN : pkcs11.CKM_EC_KEY_PAIR_GEN },
-    publicKeyTemplate(keyType, place),
-    privateKeyTemplate(keyType, place, extractable),
+    suited(session.module, publicHalf),
+    suited(session.module, privateHalf),
   );
 }
 

@@ -4,6 +4,7 @@ import pkcs11, { type Handle, PKCS11 } from 'pkcs11js';
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { CKR_GENERAL_ERROR, CKR_USER_ALREADY_LOGGED_IN, codeOf } from './errors.ts';
+import type { TokenAddress } from './protocol.ts';
 
 /** A slot of an initialised module. */
 export type Slot = { module: PKCS11; slot: Handle };
@@ -20,13 +21,13 @@ let initialised: PKCS11 | undefined;
  * Loads the PKCS#11 library at `path` and initialises it: once per process (S49), and never in a worker thread.
  * @throws Error of pkcs11js — the library is missing or does not initialise
  */
-export function loadModule(path: string): PKCS11 {
+export function loadModule(path: string, libraryParameters?: string): PKCS11 {
   if (initialised) {
     if (initialised.libPath !== path) throw new KysoError('internal', 'a second PKCS#11 module in one process');
     return initialised;
   }
   const module = new PKCS11(path);
-  module.C_Initialize();
+  module.C_Initialize(libraryParameters === undefined ? undefined : { libraryParameters });
   initialised = module;
   return module;
 }
@@ -41,7 +42,7 @@ export function findSlot(module: PKCS11, label: string): Slot {
   if (slot && matching.length === 1) return { module, slot };
   const fix = slot
     ? 'several tokens have it; give each token a label of its own'
-    : 'create the token ("kyso signer init", "kyso ca init") or correct the label and, for SoftHSM, SOFTHSM2_CONF';
+    : 'create the token ("kyso signer init", "kyso ca init") or correct pkcs11 in kyso.json (docs/tokens.md)';
   throw new KysoError('tokenUnavailable', `no single PKCS#11 token is labelled "${label}": ${fix}`);
 }
 
@@ -95,9 +96,9 @@ export async function login(session: Session, pin: string): Promise<void> {
  * Loads the module, finds the token and logs in. The session of the login stays open unused, because closing the last
  * session of a process logs it out. Wipes `pin`; the string that pkcs11js wants is left to the garbage collector.
  */
-export async function connect({ module, label, pin }: { module: string; label: string; pin: Buffer }): Promise<Slot> {
+export async function connect({ pin, ...address }: TokenAddress & { pin: Buffer }): Promise<Slot> {
   try {
-    const slot = findSlot(loadModule(module), label);
+    const slot = findSlot(loadModule(address.module, address.libraryParameters), address.label);
     await login(openSession(slot), pin.toString());
     return slot;
   } finally {

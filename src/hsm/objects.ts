@@ -31,10 +31,15 @@ export function findKey(session: Session, kind: keyof typeof classes, label: str
   return handle;
 }
 
-/** Handles of at most two token objects that have all these attributes. */
-export function findTokenObjects({ module, handle }: Session, attributes: Attribute[]): Handle[] {
+/** Handles of at most `limit` token objects that have all these attributes. */
+export function findTokenObjects({ module, handle }: Session, attributes: Attribute[], limit = 2): Handle[] {
   module.C_FindObjectsInit(handle, [{ type: pkcs11.CKA_TOKEN, value: true }, ...attributes]);
-  const found = module.C_FindObjects(handle, 2);
+  const found: Handle[] = [];
+  for (let more = limit; more > 0; more = limit - found.length) {
+    const next = module.C_FindObjects(handle, Math.min(more, 100));
+    if (next.length === 0) break;
+    found.push(...next);
+  }
   module.C_FindObjectsFinal(handle);
   return found;
 }

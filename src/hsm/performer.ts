@@ -1,10 +1,11 @@
 import { KysoError } from '../base/errors.ts';
-import { type Capabilities, serves } from './capabilities.ts';
+import { type Capabilities, opens, serves } from './capabilities.ts';
 import { remedyFor, toFailure } from './errors.ts';
 import { closeSession, openSession, type Session, type Slot } from './module.ts';
 import { assertTokenHasKeys, findKey } from './objects.ts';
-import type { Operations, Task, WorkerMessage } from './protocol.ts';
+import type { Operations, RewrapJob, Task, WorkerMessage } from './protocol.ts';
 import { hmac, residentPublicKey, signResident } from './resident-keys.ts';
+import { destroyResident, generateResident, residentNames, signInToken } from './resident-subscriber-keys.ts';
 import { rewrap } from './rewrap.ts';
 import { assertSignable } from './signing.ts';
 import { generateWrapped, signWrapped } from './subscriber-keys.ts';
@@ -41,23 +42,34 @@ export function createPerformer(slot: Slot, capabilities: Capabilities): (task: 
 function perform(session: Session, capabilities: Capabilities, task: Task): Operations[Task['operation']]['answer'] {
   switch (task.operation) {
     case 'generateKeyPair': {
-      const { kek, keyType } = task.request;
+      const { kek, keyType, name } = task.request;
+      const { custody } = capabilities;
       if (!capabilities.keyTypes.includes(keyType)) {
         throw new KysoError('configuration', `this token cannot make keys of type ${keyType}`);
       }
-      return generateWrapped(session, findKey(session, 'secret', kek), capabilities.wrapMechanism, keyType);
+      if (custody === 'resident') return generateResident(session, capabilities, keyType, name);
+      return generateWrapped(session, findKey(session, 'secret', kek), custody, keyType);
     }
-    case 'sign':
+    case 'sign': {
+      const { keyType, mechanism } = task.request;
       assertSignable(task.request);
-      if (!serves(capabilities, task.request.keyType, task.request)) {
+      if (!opens(capabilities, keyType, mechanism)) {
+        throw new KysoError('keyUnusable', `this token cannot use a key of type ${keyType} kept by ${mechanism}`);
+      }
+      if (!serves(capabilities, keyType, task.request)) {
         throw new KysoError('signAlgoInvalid', 'this token cannot sign so');
       }
-      return signWrapped(session, task.request);
+      return mechanism === 'resident' ? signInToken(session, task.request) : signWrapped(session, task.request);
+    }
+    case 'residentKeys':
+      return residentNames(session);
+    case 'destroyResident':
+      return destroyResident(session, task.request.name);
     case 'signResident':
       assertSignable(task.request);
       return signResident(session, task.request);
     case 'rewrap':
-      return rewrap(session, capabilities.wrapMechanism, task.request);
+      return rewrapOrKeep(session, capabilities, task.request);
     case 'hmac':
       return hmac(session, task.request.label, task.request.data);
     case 'publicKey':
@@ -66,4 +78,11 @@ function perform(session: Session, capabilities: Capabilities, task: Task): Oper
       assertTokenHasKeys(session);
       return true;
   }
+}
+
+/** A key that stays in the token has nothing to be wrapped again; one that was wrapped does not come to stay there. */
+function rewrapOrKeep(session: Session, { custody }: Capabilities, job: RewrapJob): Operations['rewrap']['answer'] {
+  if (job.mechanism === 'resident') return { wrapped: job.wrapped, mechanism: 'resident' };
+  if (custody === 'resident') throw new KysoError('keyUnusable', 'this token cannot wrap');
+  return rewrap(session, custody, job);
 }

@@ -1,16 +1,14 @@
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { type KeyTypeName, type SignScheme, signAlgosOf } from '../crypto/algorithms.ts';
-import { type Capabilities, servedAlgos, serves } from './capabilities.ts';
+import { type Capabilities, opens, servedAlgos, serves } from './capabilities.ts';
 import { createCrew } from './crew.ts';
 import { createResidentKeys, destroyResidentKey } from './init.ts';
-import type { BackupKey, MadeKey, OperationName, Operations, ResidentKeySpec, Task } from './protocol.ts';
+import type { BackupKey, MadeKey, OperationName, Operations, ResidentKeySpec, Task, TokenAddress } from './protocol.ts';
 import { startWorker } from './worker-process.ts';
 
 /** `environment` is all that workers see of one (SOFTHSM2_CONF); `deadline`, in milliseconds, bounds each call. */
-export type TokenConfig = {
-  module: string;
-  label: string;
+export type TokenConfig = TokenAddress & {
   environment: Record<string, string>;
   workers: number;
   deadline?: number;
@@ -28,12 +26,16 @@ type Call<Name extends OperationName> = (request: Operations[Name]['request']) =
 /**
  * A token, as the rest of Kyso uses it. Calls throw KysoError `tokenUnavailable` (no worker, no answer in time: try
  * later), `integrity` (a blob, key or signature is not what it should be), `configuration` (a kind of key that this
- * token cannot make), `signAlgoInvalid` (a signature that it cannot make) or `internal`.
+ * token cannot make), `signAlgoInvalid` (a signature that it cannot make), `keyUnusable` (a key that it cannot use: see
+ * `opens`) or `internal`.
  */
 export type Token = {
-  /** Makes a subscriber's key pair, which exists unwrapped only in the token and only during the call. */
+  /**
+   * Makes a subscriber's key pair, which exists unwrapped only in the token and only during the call. A token that
+   * cannot wrap keeps it, under `name`, and answers the mechanism "resident".
+   */
   generateKeyPair: Call<'generateKeyPair'>;
-  /** Signs with a wrapped key. Answers in the order of `digests`, in wire form, each verified with `spki`. */
+  /** Signs with a subscriber's key. Answers in the order of `digests`, in wire form, each verified with `spki`. */
   sign: Call<'sign'>;
   /** Signs with a key that stays in the token. Answers as `sign` does. */
   signResident: Call<'signResident'>;
@@ -41,6 +43,10 @@ export type Token = {
   rewrap: Call<'rewrap'>;
   /** HMAC-SHA-256 of `data` (not empty) under a key that stays in the token, 32 bytes. */
   hmac: Call<'hmac'>;
+  /** The names of the subscribers' keys that the token keeps. */
+  residentKeys: Call<'residentKeys'>;
+  /** Destroys the subscriber's key that the token keeps under this name; false: there was none. */
+  destroyResident: Call<'destroyResident'>;
   /** The public key of a signing key that stays in the token. */
   publicKey: Call<'publicKey'>;
   /**
@@ -55,6 +61,8 @@ export type Token = {
    * that started last found, and all of the table before the first is up.
    */
   signAlgos(keyType: KeyTypeName): string[];
+  /** Whether this token can use keys of this type that are kept in this way, a wrapping mechanism or "resident". */
+  opens(keyType: KeyTypeName, mechanism: string): boolean;
   /** Whether this token can sign in this way with a key of this type: not every one takes every PSS parameter. */
   serves(keyType: KeyTypeName, scheme: SignScheme): boolean;
   /** `ready`: signatures can be made now. `workers`: how many workers can make them. */
@@ -152,8 +160,11 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
         return made ?? {};
       }),
     destroyKey: (key) => inTurn(() => destroyResidentKey({ ...access(), key })),
+    residentKeys: (request) => one('residentKeys', request),
+    destroyResident: (request) => one('destroyResident', request),
     publicKey: (request) => one('publicKey', request),
     signAlgos: (keyType) => (capabilities ? servedAlgos(capabilities, keyType) : signAlgosOf(keyType)),
+    opens: (keyType, mechanism) => capabilities === undefined || opens(capabilities, keyType, mechanism),
     serves: (keyType, scheme) => capabilities === undefined || serves(capabilities, keyType, scheme),
     status: () => ({ ready: signers.size() > 0, workers: signers.size() }),
     stop,

@@ -1,14 +1,17 @@
 import type { ErrorKind } from '../base/errors.ts';
 import type { DigestName, KeyTypeName, SignScheme } from '../crypto/algorithms.ts';
-import type { Capabilities } from './capabilities.ts';
+import type { Capabilities, Custody } from './capabilities.ts';
 
-/** A fresh subscriber key: `wrapped` under the KEK by `mechanism`, `spki` its SubjectPublicKeyInfo in DER. */
-export type GeneratedKey = { wrapped: Buffer; mechanism: string; spki: Buffer };
+/**
+ * A fresh subscriber key: `wrapped` under the KEK by `mechanism`, `spki` its SubjectPublicKeyInfo in DER. Where
+ * `mechanism` is "resident", the key stays in the token, and `wrapped` is the CKA_ID that finds it there: 256 random bits.
+ */
+export type GeneratedKey = { wrapped: Buffer; mechanism: Custody; spki: Buffer };
 
 /** What is signed with which kind of key: each of `digests` has the length of its algorithm. */
 type Signing = { keyType: KeyTypeName; spki: Buffer; digests: Buffer[] };
 
-/** Signing with a wrapped subscriber key; `kek` is the label of the key that wrapped it. */
+/** Signing with a subscriber key as `GeneratedKey` has it; `kek` is the label of the key that wrapped it. */
 export type SignJob = { kek: string; wrapped: Buffer; mechanism: string } & Signing & SignScheme;
 
 /** Signing with a key that stays in the token, found by its label: PKCS#1 v1.5 or ECDSA. */
@@ -19,11 +22,16 @@ export type RewrapJob = { from: string; to: string } & Pick<SignJob, 'keyType' |
 
 /** Everything a token worker does: what it is asked, and what it answers. Signatures are in wire form and verified. */
 export type Operations = {
-  generateKeyPair: { request: { keyType: KeyTypeName; kek: string }; answer: GeneratedKey };
+  /** `name` is what a key that stays in the token is listed and destroyed by, random by default. It is no secret. */
+  generateKeyPair: { request: { keyType: KeyTypeName; kek: string; name?: string }; answer: GeneratedKey };
   sign: { request: SignJob; answer: Buffer[] };
   signResident: { request: SignResidentJob; answer: Buffer[] };
   rewrap: { request: RewrapJob; answer: Pick<GeneratedKey, 'wrapped' | 'mechanism'> };
   hmac: { request: { label: string; data: Buffer }; answer: Buffer };
+  /** The names of the subscribers' keys that stay in the token. */
+  residentKeys: { request: Record<string, never>; answer: string[] };
+  /** Destroys the one of this name. True: it was there. */
+  destroyResident: { request: { name: string }; answer: boolean };
   publicKey: { request: { label: string }; answer: { keyType: KeyTypeName; spki: Buffer } };
   /** Touches the token, so that a lost one and an idle session are noticed before somebody needs them. */
   checkToken: { request: Record<string, never>; answer: true };
@@ -36,8 +44,14 @@ export type Task = {
   [Name in OperationName]: { operation: Name; request: Operations[Name]['request'] };
 }[OperationName];
 
+/**
+ * How a process reaches its token: the library, the token's label, and what the library's C_Initialize wants to be told
+ * in `pReserved`, which only NSS does.
+ */
+export type TokenAddress = { module: string; label: string; libraryParameters?: string };
+
 /** The first message to a worker. The PIN comes this way because arguments and environment can be read by others. */
-export type WorkerConfiguration = { module: string; label: string; pin: Buffer };
+export type WorkerConfiguration = TokenAddress & { pin: Buffer };
 
 /** A KysoError on its way between processes; `detail` (PKCS#11 text) ends up in `cause` only. */
 export type Failure = { kind: ErrorKind; message: string; detail: string };
@@ -69,9 +83,9 @@ export type SealedKey = ResidentKeySpec & { sealed: Buffer };
  */
 export type InitRequest =
   | { step: 'initialiseToken'; module: string; label: string; pin: Buffer; soPin: Buffer }
-  | { step: 'createKeys'; module: string; label: string; pin: Buffer; keys: ResidentKeySpec[]; backup?: BackupKey }
-  | { step: 'restoreKeys'; module: string; label: string; pin: Buffer; keys: SealedKey[]; backup: RestoreKey }
-  | { step: 'destroyKey'; module: string; label: string; pin: Buffer; key: string };
+  | ({ step: 'createKeys'; pin: Buffer; keys: ResidentKeySpec[]; backup?: BackupKey } & TokenAddress)
+  | ({ step: 'restoreKeys'; pin: Buffer; keys: SealedKey[]; backup: RestoreKey } & TokenAddress)
+  | ({ step: 'destroyKey'; pin: Buffer; key: string } & TokenAddress);
 export type InitAnswer = { is: 'done'; made: MadeKey[] } | ({ is: 'failed' } & Failure);
 
 /** The private half of a backup. */

@@ -6,6 +6,7 @@ import { generateKeyPair, readPublicKey } from './key-pair.ts';
 import type { Session } from './module.ts';
 import { findKey, findTokenObjects } from './objects.ts';
 import type { ResidentKeySpec, SignResidentJob } from './protocol.ts';
+import { suited } from './provider.ts';
 import { signDigests } from './signing.ts';
 import { hmacTemplate, kekTemplate } from './templates.ts';
 
@@ -19,10 +20,14 @@ export function createResidentKey(session: Session, { label, kind }: ResidentKey
   const place = { label, id: randomBytes(16) };
   switch (kind) {
     case 'AES-256-KEK':
-      module.C_GenerateKey(handle, { mechanism: pkcs11.CKM_AES_KEY_GEN }, kekTemplate(place));
+      module.C_GenerateKey(handle, { mechanism: pkcs11.CKM_AES_KEY_GEN }, suited(module, kekTemplate(place)));
       return undefined;
     case 'HMAC-SHA256':
-      module.C_GenerateKey(handle, { mechanism: pkcs11.CKM_GENERIC_SECRET_KEY_GEN }, hmacTemplate(place));
+      module.C_GenerateKey(
+        handle,
+        { mechanism: pkcs11.CKM_GENERIC_SECRET_KEY_GEN },
+        suited(module, hmacTemplate(place)),
+      );
       return undefined;
     default:
       return createSigningKey(session, kind, place);

@@ -6,7 +6,7 @@ import { generateKeyPair, readPublicKey } from './key-pair.ts';
 import type { Session } from './module.ts';
 import { destroyedAfter, findKey } from './objects.ts';
 import type { GeneratedKey, SignJob } from './protocol.ts';
-import { isWrapMechanism, type WrapMechanism, wrapMechanisms, wrappedKeyRoom } from './provider.ts';
+import { isWrapMechanism, unwrapHints, type WrapMechanism, wrapMechanisms, wrappedKeyRoom } from './provider.ts';
 import { signDigests } from './signing.ts';
 import { canaryTemplate, privateKeyTemplate, signMechanism } from './templates.ts';
 
@@ -69,9 +69,12 @@ export function wrap({ module, handle }: Session, kek: Handle, mechanism: WrapMe
 
 /** `extractable` only for a key that is wrapped again and destroyed at once. */
 export function unwrap(session: Session, kek: Handle, job: Wrapped, extractable = false): Handle {
-  const { keyType, wrapped, mechanism, pss } = job;
+  const { keyType, wrapped, mechanism, pss, spki } = job;
   if (!isWrapMechanism(mechanism)) throw new KysoError('integrity', 'a key blob names an unknown wrapping mechanism');
-  const template = privateKeyTemplate(keyType, 'session', extractable, signMechanism(keyType, pss));
+  const template = [
+    ...unwrapHints(session.module, keyType, spki),
+    ...privateKeyTemplate(keyType, 'session', extractable, [signMechanism(keyType, pss)]),
+  ];
   const attempt = () =>
     session.module.C_UnwrapKey(session.handle, { mechanism: wrapMechanisms[mechanism] }, kek, wrapped, template);
   try {

@@ -13,15 +13,15 @@ export function signMechanism(keyType: KeyTypeName, pss?: PssParameters): number
 }
 
 /**
- * A private signing key (S5): sensitive, for signing by one mechanism only, unchangeable. `extractable` holds for the
- * moment between generation and wrapping and for nothing else. `mechanism` is another one than PKCS#1 v1.5 or ECDSA
- * for a key that is unwrapped to sign by it.
+ * A private signing key (S5): sensitive, for signing by these mechanisms only, unchangeable. `extractable` holds for the
+ * moment between generation and wrapping and for nothing else. `mechanisms` are others than PKCS#1 v1.5 or ECDSA for a
+ * key that is unwrapped to sign by one of them, and for a subscriber's key that stays in the token.
  */
 export function privateKeyTemplate(
   keyType: KeyTypeName,
   place: Place,
   extractable: boolean,
-  mechanism = signMechanism(keyType),
+  mechanisms = [signMechanism(keyType)],
 ): Attribute[] {
   return sealed([
     { type: pkcs11.CKA_CLASS, value: pkcs11.CKO_PRIVATE_KEY },
@@ -30,7 +30,7 @@ export function privateKeyTemplate(
     { type: pkcs11.CKA_EXTRACTABLE, value: extractable },
     ...yes(pkcs11.CKA_PRIVATE, pkcs11.CKA_SENSITIVE, pkcs11.CKA_SIGN),
     ...no(pkcs11.CKA_SIGN_RECOVER, pkcs11.CKA_DECRYPT, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE),
-    allowedMechanisms(mechanism),
+    allowedMechanisms(...mechanisms),
   ]);
 }
 

@@ -7,7 +7,8 @@ import type { ResidentKeySpec } from '../../src/hsm/protocol.ts';
 
 export const softHsmModule = '/usr/lib/softhsm/libsofthsm2.so';
 
-export type SoftHsmToken = {
+/** A token that was made for a test. */
+export type TestToken = {
   directory: string;
   config: TokenConfig;
   /** A new copy each time, since `startToken` wipes the one it is given. */
@@ -27,7 +28,7 @@ export async function makeSoftHsmToken(
   t: { teardown(handler: () => void): void },
   keys = usualKeys,
   label = 'kyso-test',
-): Promise<SoftHsmToken> {
+): Promise<TestToken> {
   const directory = mkdtempSync(join(tmpdir(), 'kyso-token-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const pin = () => Buffer.from('test-pin-of-the-user');

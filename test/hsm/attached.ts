@@ -5,27 +5,32 @@ import { codeOf } from '../../src/hsm/errors.ts';
 import { connect, openSession } from '../../src/hsm/module.ts';
 import { findKey } from '../../src/hsm/objects.ts';
 import { probe, selfTest } from '../../src/hsm/probe.ts';
+import type { GeneratedKey } from '../../src/hsm/protocol.ts';
+import { unwrapHints, wrapMechanisms } from '../../src/hsm/provider.ts';
 import { generateWrapped } from '../../src/hsm/subscriber-keys.ts';
 import { privateKeyTemplate } from '../../src/hsm/templates.ts';
-import { makeSoftHsmToken } from '../helpers/softhsm.ts';
+import { type Provider, softHsm } from '../helpers/tokens.ts';
 
 export const subscriberKeyTypes: KeyTypeName[] = ['EC-P256', 'RSA-2048'];
 export const digests = (count: number, length = 32) => Array.from({ length: count }, () => randomBytes(length));
 
 /** A token used in the test's own process, to reach it behind the back of the code under test. Once per process. */
-export async function attach(t: { teardown(handler: () => void): void }) {
-  const token = await makeSoftHsmToken(t, [
+export async function attach(t: { teardown(handler: () => void): void }, provider: Provider = softHsm) {
+  const token = await provider.makeToken(t, [
     { label: 'kek-1', kind: 'AES-256-KEK' },
     { label: 'pepper-1', kind: 'HMAC-SHA256' },
     { label: 'log', kind: 'EC-P256' },
     { label: 'root', kind: 'RSA-3072' },
   ]);
-  process.env.SOFTHSM2_CONF = token.config.environment.SOFTHSM2_CONF;
+  Object.assign(process.env, token.config.environment);
   const slot = await connect({ ...token.config, pin: token.pin() });
   const session = openSession(slot);
   const { module, handle } = session;
   const capabilities = selfTest(slot, probe(slot));
   const kek = findKey(session, 'secret', 'kek-1');
+  const { custody } = capabilities;
+  if (custody === 'resident') throw new Error('a token that cannot wrap');
+  const wrapping = { mechanism: wrapMechanisms[custody] };
 
   return {
     token,
@@ -33,12 +38,22 @@ export async function attach(t: { teardown(handler: () => void): void }) {
     session,
     capabilities,
     kek,
-    generate: (keyType: KeyTypeName) => generateWrapped(session, kek, capabilities.wrapMechanism, keyType),
+    generate: (keyType: KeyTypeName) => generateWrapped(session, kek, custody, keyType),
     /** Unwraps as for signing by `mechanism`. */
-    unwrap(keyType: KeyTypeName, wrapped: Buffer, mechanism?: number): Handle {
-      const template = privateKeyTemplate(keyType, 'session', false, mechanism);
-      return module.C_UnwrapKey(handle, { mechanism: 0x210a }, kek, wrapped, template);
+    unwrap(
+      keyType: KeyTypeName,
+      { wrapped, spki }: Pick<GeneratedKey, 'wrapped' | 'spki'>,
+      mechanism?: number,
+    ): Handle {
+      const hints = unwrapHints(module, keyType, spki);
+      const template = [
+        ...hints,
+        ...privateKeyTemplate(keyType, 'session', false, mechanism === undefined ? undefined : [mechanism]),
+      ];
+      return module.C_UnwrapKey(handle, wrapping, kek, wrapped, template);
     },
+    /** What the token wraps with. */
+    wrapping,
     /** One attribute, in hex. */
     attribute: (key: Handle, type: number) =>
       module.C_GetAttributeValue(handle, key, [{ type }])[0]!.value.toString('hex'),

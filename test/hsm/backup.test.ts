@@ -8,7 +8,7 @@ import { findKey } from '../../src/hsm/objects.ts';
 import { startToken } from '../../src/hsm/pool.ts';
 import type { ResidentKeySpec, SealedKey } from '../../src/hsm/protocol.ts';
 import { refused } from '../helpers/refused.ts';
-import { makeSoftHsmToken, type SoftHsmToken } from '../helpers/softhsm.ts';
+import { makeSoftHsmToken, type TestToken } from '../helpers/softhsm.ts';
 
 const keys: ResidentKeySpec[] = [
   { label: 'kek-2', kind: 'AES-256-KEK' },
@@ -20,13 +20,13 @@ const pair = await newBoxKeyPair();
 const token = await makeSoftHsmToken(t);
 const running = await start(token);
 
-async function start({ config, pin }: SoftHsmToken) {
+async function start({ config, pin }: TestToken) {
   const started = await startToken({ ...config, workers: 1 }, pin(), { onPinRefused: () => t.fail('PIN refused') });
   t.teardown(() => started.stop());
   return started;
 }
 
-const access = ({ config: { module, label, environment }, pin }: SoftHsmToken) => ({
+const access = ({ config: { module, label, environment }, pin }: TestToken) => ({
   ...{ module, label, environment, pin: pin() },
 });
 const privateHalf = (privateKey = pair.privateKey) => ({ ceremony, privateKey: Buffer.from(privateKey) });

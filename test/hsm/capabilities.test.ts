@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { signAlgosOf } from '../../src/crypto/algorithms.ts';
-import { type Capabilities, servedAlgos, serves } from '../../src/hsm/capabilities.ts';
+import { type Capabilities, opens, servedAlgos, serves } from '../../src/hsm/capabilities.ts';
 import { startToken } from '../../src/hsm/pool.ts';
 import { makeSoftHsmToken } from '../helpers/softhsm.ts';
 import { until, workerPids } from './workers.ts';
@@ -42,7 +42,7 @@ t.test('S56: a token without CKM_RSA_PKCS_PSS omits it from key.algo, until a wo
 
 t.test('what a token serves follows from its curves and from what it takes of PSS', async (t) => {
   const able: Capabilities = {
-    ...{ wrapMechanism: 'CKM_AES_KEY_WRAP_KWP', keyTypes: ['RSA-2048', 'EC-P256'] },
+    ...{ custody: 'CKM_AES_KEY_WRAP_KWP', unwraps: ['CKM_AES_KEY_WRAP_KWP'], keyTypes: ['RSA-2048', 'EC-P256'] },
     ...{ pss: 'anyDigest' },
   };
   const mixed = { digest: 'SHA-256', pss: { mgfDigest: 'SHA-512', saltLength: 0 } } as const;
@@ -59,5 +59,9 @@ t.test('what a token serves follows from its curves and from what it takes of PS
   t.same(answers({ pss: 'none' }), [false, false, false]);
   t.same(answers({ keyTypes: ['EC-P256'] }), [false, false, false]);
   t.same(servedAlgos(able, 'EC-P384'), []);
+  t.ok(opens(able, 'EC-P256', 'CKM_AES_KEY_WRAP_KWP'));
+  t.ok(opens(able, 'EC-P256', 'resident'));
+  for (const mechanism of ['CKM_AES_KEY_WRAP_PAD', 'toString', '']) t.notOk(opens(able, 'EC-P256', mechanism));
+  for (const mechanism of ['CKM_AES_KEY_WRAP_KWP', 'resident']) t.notOk(opens(able, 'EC-P384', mechanism));
   t.notOk(serves(able, 'EC-P384', { digest: 'SHA-256' }));
 });

@@ -7,9 +7,10 @@ import { createPerformer } from '../../src/hsm/performer.ts';
 import { createResidentKey, residentPublicKey, signResident } from '../../src/hsm/resident-keys.ts';
 import { signWrapped } from '../../src/hsm/subscriber-keys.ts';
 import { refused } from '../helpers/refused.ts';
+import { onEachProvider } from '../helpers/tokens.ts';
 import { attach, digests, subscriberKeyTypes } from './attached.ts';
 
-const { capabilities, countObjects, generate, session, slot, token } = await attach(t);
+const { capabilities, countObjects, generate, session, slot, token } = await attach(t, onEachProvider(t, import.meta));
 
 t.test('a label is used once, and a key is found by exactly one label', async (t) => {
   for (const label of ['kek-1', 'log']) {

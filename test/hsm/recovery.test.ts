@@ -7,10 +7,11 @@ import t, { type Test } from 'tap';
 import { kindOf } from '../../src/base/errors.ts';
 import { startToken, type TokenConfig } from '../../src/hsm/pool.ts';
 import { refused } from '../helpers/refused.ts';
-import { makeSoftHsmToken } from '../helpers/softhsm.ts';
+import { onEachProvider } from '../helpers/tokens.ts';
 import { until, workerPids } from './workers.ts';
 
-const softHsm = await makeSoftHsmToken(t);
+const provider = onEachProvider(t, import.meta);
+const made = await provider.makeToken(t);
 const digests = (count: number) => Array.from({ length: count }, () => randomBytes(32));
 
 /** A pool over the token, with the troubles it tells of, a job for an EC key, and the pids of its signing workers. */
@@ -20,7 +21,7 @@ async function open(t: Test, change: Partial<TokenConfig> = {}) {
     onPinRefused: () => t.fail('the PIN was refused'),
     onTrouble: (error: unknown) => troubles.push(error),
   };
-  const token = await startToken({ ...softHsm.config, ...change }, softHsm.pin(), events);
+  const token = await startToken({ ...made.config, ...change }, made.pin(), events);
   t.teardown(() => token.stop());
   const signers = workerPids();
   const request = { keyType: 'EC-P256' as const, kek: 'kek-1' };
@@ -66,7 +67,7 @@ t.test('a worker leaves SIGINT and SIGTERM, which a whole process group gets, to
 t.test('workers end themselves when their coordinator is killed', async (t) => {
   const coordinator = fork(new URL('coordinator.ts', import.meta.url), { serialization: 'advanced' });
   const started = once(coordinator, 'message');
-  coordinator.send({ config: softHsm.config, pin: softHsm.pin() });
+  coordinator.send({ config: made.config, pin: made.pin() });
   const [pids] = (await started) as [number[]];
   t.equal(pids.length, 2);
   coordinator.kill('SIGKILL');
@@ -81,9 +82,12 @@ t.test('S52: workers that hang are killed and replaced, busy and idle ones alike
   t.equal((await token.sign({ ...job, digests: digests(1) })).length, 1);
 });
 
-t.test('S51: the token goes away and comes back, and the same pool signs again', async (t) => {
+// softokn works on with the database files that it has open, wherever they are moved.
+const skip = provider.name === 'NSS' && 'a worker does not lose its token this way';
+
+t.test('S51: the token goes away and comes back, and the same pool signs again', { skip }, async (t) => {
   const { token, troubles, job, replaced } = await open(t);
-  const [present, away] = [join(softHsm.directory, 'tokens'), join(softHsm.directory, 'away')];
+  const [present, away] = [join(made.directory, 'tokens'), join(made.directory, 'away')];
   renameSync(present, away);
   await t.rejects(token.sign({ ...job, digests: digests(1) }), refused('tokenUnavailable'));
   await until(() => !token.status().ready);
@@ -96,9 +100,9 @@ t.test('S51: the token goes away and comes back, and the same pool signs again',
   t.ok(troubles.every((error) => kindOf(error) === 'tokenUnavailable'));
 });
 
-t.test('S51: a token that goes away while nobody calls is noticed', async (t) => {
+t.test('S51: a token that goes away while nobody calls is noticed', { skip }, async (t) => {
   const { token } = await open(t, { workers: 1 });
-  const [present, away] = [join(softHsm.directory, 'tokens'), join(softHsm.directory, 'away')];
+  const [present, away] = [join(made.directory, 'tokens'), join(made.directory, 'away')];
   t.ok(token.status().ready);
   renameSync(present, away);
   t.teardown(() => renameSync(away, present));
@@ -110,7 +114,7 @@ t.test('a wrong PIN is reported once and not tried again', async (t) => {
   let refusals = 0;
   const pin = Buffer.from('a wrong one');
   const events = { onPinRefused: () => refusals++, onTrouble: (error: unknown) => t.fail(String(error)) };
-  const token = await startToken({ ...softHsm.config, workers: 3 }, pin, events);
+  const token = await startToken({ ...made.config, workers: 3 }, pin, events);
   t.equal(refusals, 1);
   t.same(token.status(), { ready: false, workers: 0 });
   await t.rejects(token.hmac({ label: 'pepper-1', data: Buffer.of(1) }), refused('tokenUnavailable'));
@@ -122,10 +126,11 @@ t.test('a wrong PIN is reported once and not tried again', async (t) => {
 });
 
 t.test('a token that is not there: the pool comes up without it and says what to do', async (t) => {
+  const elsewhere = { environment: {}, libraryParameters: "configdir='sql:/nowhere' flags=" };
   const troubles: unknown[] = [];
   const events = { onPinRefused: () => t.fail(), onTrouble: (error: unknown) => troubles.push(error) };
-  for (const change of [{ label: 'other' }, { environment: {} }, { module: '/nowhere/pkcs11.so' }]) {
-    const token = await startToken({ ...softHsm.config, ...change }, softHsm.pin(), events);
+  for (const change of [{ label: 'other' }, elsewhere, { module: '/nowhere/pkcs11.so' }]) {
+    const token = await startToken({ ...made.config, ...change }, made.pin(), events);
     t.notOk(token.status().ready);
     await token.stop();
   }

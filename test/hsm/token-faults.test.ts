@@ -139,8 +139,12 @@ t.test('S56: what a module lost is missing in what the token serves, or is named
   const { token } = await open(t, { workers: 1, control: [pss] });
   t.notOk(token.signAlgos('RSA-2048').includes('1.2.840.113549.1.1.10'), 'no PSS without CKM_RSA_PKCS_PSS');
   t.ok(token.signAlgos('RSA-2048').length > 0);
+  const keeping = await open(t, { workers: 1, control: [kwp, wrapPad] });
+  t.notOk(keeping.token.opens('EC-P256', 'CKM_AES_KEY_WRAP_PAD'), 'no wrapped key without its mechanism');
+  const request = { keyType: 'EC-P256', kek: 'kek-1', name: 'kept' } as const;
+  t.equal((await keeping.token.generateKeyPair(request)).mechanism, 'resident');
+  t.ok(await keeping.token.destroyResident({ name: 'kept' }));
   for (const [control, named] of [
-    [[kwp, wrapPad], /wrap keys.*CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD.*slots\.mechanisms/],
     [['hide 0x1040'], /does not offer CKM_EC_KEY_PAIR_GEN.*slots\.mechanisms/],
     [['hide 0x1', 'hide 0x251'], /does not offer CKM_RSA_PKCS, CKM_SHA256_HMAC.*slots\.mechanisms/],
   ] as const) {

@@ -124,7 +124,14 @@ const literal: Record<ErrorKind, TableRow> = {
     ],
   },
   ...{ orderRefused: ours, attestationInvalid: ours, nameRefused: ours, lintRefused: ours },
-  ...{ unavailable: away, busy: away, tokenUnavailable: away, tokenPinRefused: away, feedStale: away },
+  ...{
+    unavailable: away,
+    busy: away,
+    tokenUnavailable: away,
+    tokenPinRefused: away,
+    keyUnusable: away,
+    feedStale: away,
+  },
   ...{ clockUntrusted: away, integrity: ours, configuration: ours, document: ours, internal: ours },
 };
 

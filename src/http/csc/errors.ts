@@ -119,6 +119,7 @@ export const answers: Record<ErrorKind, Answer> = {
   busy: unavailable,
   tokenUnavailable: unavailable,
   tokenPinRefused: unavailable,
+  keyUnusable: unavailable,
   feedStale: unavailable,
   clockUntrusted: unavailable,
   integrity: serverError,

@@ -99,6 +99,7 @@ const answers: Partial<Record<ErrorKind, Answer>> = {
   busy: unavailable,
   tokenUnavailable: unavailable,
   tokenPinRefused: unavailable,
+  keyUnusable: unavailable,
   feedStale: unavailable,
   clockUntrusted: unavailable,
 };
