@@ -79,7 +79,7 @@ export async function receiveBoot(name: ProcessName, directory: string | undefin
 
 /**
  * From CREDENTIALS_DIRECTORY (systemd's LoadCredential=, or files mounted into a container): `link-NAME` (32 bytes,
- * base64) and the secrets of `secretFiles`. A line feed at their end does not count.
+ * base64) and the secrets of `secretFiles`. A line feed at their end does not count, and an empty secret is none.
  * @throws KysoError configuration — what it needs is missing or malformed
  */
 export function bootAlone(name: ProcessName, directory: string | undefined): Boot {
@@ -107,7 +107,7 @@ export function bootAlone(name: ProcessName, directory: string | undefined): Boo
   const secrets: Boot['secrets'] = {};
   for (const secret of secretFiles[name]) {
     const text = read(secret);
-    if (text !== undefined) secrets[secret] = Buffer.from(text, 'latin1');
+    if (text) secrets[secret] = Buffer.from(text, 'latin1');
   }
   return { config, tier: tierAlone(name, config.directory, config.store), links, secrets };
 }

@@ -57,12 +57,12 @@ t.test('each process takes part only in its own links, and each link has a key o
 t.test('a process that starts alone reads its credentials, and api no PIN', async (t) => {
   const key = randomBytes(32);
   const links = { 'link-api-signer': `${key.toString('base64')}\n`, 'link-ca-signer': key.toString('base64') };
-  const directory = installation(t, { ...links, 'token-pin': 'geheim\n' });
+  const directory = installation(t, { ...links, 'token-pin': 'geheim\n', 'tls-key': '\n' });
   const signer = bootAlone('signer', directory);
   t.same(signer.links['api-signer'], key);
   t.same(signer.secrets['token-pin'], Buffer.from('geheim'), 'without the line feed that an editor adds');
   const api = bootAlone('api', directory);
-  t.same(api.secrets, {});
+  t.same(api.secrets, {}, 'nor a secret that is empty');
   t.same(Object.keys(api.links), ['api-signer']);
   for (const name of ['link-api-signer'] as const) {
     for (const text of ['', '\n', 'AAAA', key.toString('hex'), randomBytes(31).toString('base64')]) {

@@ -17,7 +17,10 @@ import { join, resolve } from 'node:path';
 import t from 'tap';
 
 const root = resolve(import.meta.dirname, '../..');
-const commands = ['scripts/setup', 'scripts/kyso', 'scripts/npm', 'scripts/demo', 'scripts/test', '.ci/run'];
+const commands = [
+  ...['scripts/setup', 'scripts/kyso', 'scripts/npm', 'scripts/demo', 'scripts/test', '.ci/run'],
+  ...['scripts/deploy/install', 'scripts/deploy/credentials'],
+];
 
 /** What Debian has before anything is installed, as far as the set-up uses it. */
 const essential = 'cut dirname env flock mkdir mktemp readlink rm sed sh sha256sum tail tr uname'.split(' ');
