@@ -128,7 +128,7 @@ t.test(
       takeAway();
       await until(async () => (await fetch(`${sandbox.baseUrl}/health/ready`)).status === 503);
       t.equal((await fetch(`${sandbox.baseUrl}/health/live`)).status, 200, `${way}: not ready, but alive`);
-      await delay(1500);
+      await delay(1000);
       const count = released();
       await delay(200);
       t.same(released(), count, 'nothing is signed meanwhile');
@@ -151,5 +151,11 @@ t.test(
       );
     }
     t.same(pidsOf(), before, 'api and signer are the processes they were');
+    const initialised = shim.calls().flatMap((call) => (call.function === 'C_Initialize' ? [call.pid] : []));
+    t.equal(new Set(initialised).size, initialised.length, 'S49: no process initialised the module twice');
+    t.notOk(
+      before.some((pid) => initialised.includes(pid!)),
+      'S49: and neither api nor signer did',
+    );
   },
 );
