@@ -130,9 +130,11 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
       const age = signer.feed.age();
       const feed = signer.feed.isFresh();
       const token = signer.token.status().ready;
+      const store = signer.store.works();
       return {
-        ready: token && feed && signer.time.isTrusted(),
+        ready: token && store && feed && signer.time.isTrusted(),
         token,
+        store,
         feed,
         ...(age !== undefined && { feedAge: Math.round(age) }),
         notify: signer.notifyState(),

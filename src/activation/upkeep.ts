@@ -25,24 +25,45 @@ const longestSigning = 2 * 60_000;
 export async function upkeep(signer: Signer): Promise<void> {
   const now = signer.time.now();
   const { store } = signer;
+  try {
+    await allOf([
+      store.write((tx) => raiseSetting(signer, tx, 'lastInstant', now)),
+      wipeEnded(signer, now),
+      forget(signer, now),
+      signer.time.reportStep((milliseconds) => store.write((tx) => recordStep(signer, tx, milliseconds))),
+      sweep(signer, now - longestSigning),
+      recordRefusals(signer),
+      finishMoves(signer),
+    ]);
+  } finally {
+    // Last, so that what was just recorded gets its position, too.
+    if (store.read.engine === 'postgresql') await placeLeaves(signer);
+  }
+}
+
+/** Waits for all of them. @throws the first failure */
+async function allOf(parts: unknown[]): Promise<void> {
+  for (const part of await Promise.allSettled(parts)) if (part.status === 'rejected') throw part.reason;
+}
+
+async function wipeEnded(signer: Signer, now: number): Promise<void> {
+  const { store } = signer;
   const ended = await endedBefore(store.read, now, true);
+  await allOf(ended.map((id) => store.write((tx) => wipeDek(signer, tx, id))));
+}
+
+async function forget({ store }: Signer, now: number): Promise<void> {
   const forgotten = await endedBefore(store.read, now - rememberedFor, false);
   const keys = await expiredKeys(store.read, now);
-  const parts = await Promise.allSettled([
-    ...ended.map((id) => store.write((tx) => wipeDek(signer, tx, id))),
+  await allOf([
     forgotten.length > 0 && store.write((tx) => deleteAuthorizations(tx, forgotten)),
     keys.length > 0 && store.write((tx) => deleteKeys(tx, keys)),
-    store.write((tx) => raiseSetting(signer, tx, 'lastInstant', now)),
-    signer.time.reportStep((milliseconds) => store.write((tx) => recordStep(signer, tx, milliseconds))),
-    sweep(signer, now - longestSigning),
-    recordRefusals(signer),
-    finishMoves(signer),
   ]);
-  if (store.read.engine === 'postgresql') {
-    let placed = 1;
-    while (placed > 0) placed = await sequenceLeaves(store);
-  }
-  for (const part of parts) if (part.status === 'rejected') throw part.reason;
+}
+
+async function placeLeaves({ store }: Signer): Promise<void> {
+  let placed = 1;
+  while (placed > 0) placed = await sequenceLeaves(store);
 }
 
 async function wipeDek({ rows }: Signer, tx: SignerTx, id: string): Promise<void> {

@@ -44,7 +44,7 @@ export async function buildApi({ config, signer, ca, store, clock }: ApiParts): 
   await app.register(subscriberApi({ signer, store, clock, logins, tokenKey, publicUrl }), {
     prefix: '/subscriber/v1',
   });
-  await app.register(opsApi({ config, signer, ca }), { prefix: '/health' });
+  await app.register(opsApi({ config, signer, ca, store }), { prefix: '/health' });
   await app.register(docsPages(config.publicUrl));
   await app.register(logoRoute);
   await app.ready();

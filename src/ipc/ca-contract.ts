@@ -39,7 +39,7 @@ export const caContract = {
   status: {
     links: ['api', 'operator'],
     params: Empty,
-    result: Closed({ ready: Type.Boolean(), token: Type.Boolean() }),
+    result: Closed({ ready: Type.Boolean(), token: Type.Boolean(), store: Type.Boolean() }),
   },
 } as const;
 export type CaContract = typeof caContract;

@@ -187,6 +187,7 @@ export const signerContract = {
     result: Closed({
       ready: Type.Boolean(),
       token: Type.Boolean(),
+      store: Type.Boolean(),
       feed: Type.Boolean(),
       feedAge: Type.Optional(Instant),
       /** `delayed`: messages wait longer than they should, since a mail server or gateway is away. */

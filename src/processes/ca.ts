@@ -46,7 +46,8 @@ export async function startCaProcess(boot: Boot) {
       }),
       status: async () => {
         const { ready } = token.status();
-        return { ready, token: ready };
+        const works = store.works();
+        return { ready: ready && works, token: ready, store: works };
       },
     },
     keys: keysFor('ca', boot),

@@ -30,7 +30,7 @@ export function connectPostgresql(url: string, max = 10): pg.Pool {
 }
 
 /** Opens a domain's tables in PostgreSQL, which must already be migrated. One transaction per write (READ COMMITTED). */
-export function openPostgresql<T>(url: string, tables: T): Store<T> {
+export function openPostgresql<T>(url: string, tables: T): Omit<Store<T>, 'works'> {
   const pool = connectPostgresql(url);
   const db = drizzle(pool);
   return {

@@ -36,7 +36,7 @@ type Job = { run: () => Promise<void>; settle: (failure?: unknown) => void; erro
  * Opens a domain's SQLite file, which must already be migrated. One writer connection, a queue of transactions that
  * share commits, and a second read-only connection so that reads never see what is not committed.
  */
-export function openSqlite<T>(file: string, tables: unknown): Store<T> {
+export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'works'> {
   const writer = connectSqlite(file);
   const reader = connectSqlite(file, { readonly: true });
   const queue: Job[] = [];

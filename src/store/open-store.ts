@@ -7,6 +7,7 @@ import { migratePostgresql, migrateSqlite } from './migrate.ts';
 import { connectPostgresql, openPostgresql } from './open-postgresql.ts';
 import { connectSqlite, openSqlite } from './open-sqlite.ts';
 import type { Store } from './store.ts';
+import { type StoreAlarm, watched } from './watched.ts';
 
 /** Where a domain's store is: a file of its own, or a PostgreSQL database (one schema per domain). */
 export type StoreLocation = { engine: 'sqlite'; file: string } | { engine: 'postgresql'; url: string };
@@ -16,11 +17,11 @@ export type Domain<T> = { name: 'signer' | 'ca' | 'api' | 'notify'; postgresql: 
 const migrations = join(import.meta.dirname, '..', '..', 'migrations');
 
 /**
- * Migrates and opens the store of one domain.
+ * Migrates and opens the store of one domain. `alarm` is told when it stops recording, and when it records again.
  * @throws KysoError configuration — the file is damaged, or was written by another version
  * @throws KysoError busy — another process has the SQLite file open
  */
-export async function openStore<T>(domain: Domain<T>, location: StoreLocation): Promise<Store<T>> {
+export async function openStore<T>(domain: Domain<T>, location: StoreLocation, alarm?: StoreAlarm): Promise<Store<T>> {
   const directory = join(migrations, domain.name, location.engine);
   if (location.engine === 'postgresql') {
     const pool = connectPostgresql(location.url, 1);
@@ -29,14 +30,14 @@ export async function openStore<T>(domain: Domain<T>, location: StoreLocation): 
     } finally {
       await pool.end();
     }
-    return openPostgresql(location.url, domain.postgresql);
+    return watched(openPostgresql(location.url, domain.postgresql), alarm);
   }
   mkdirSync(dirname(location.file), { recursive: true, mode: 0o700 });
   const lock = lockFile(location.file);
   try {
     prepareFile(location.file, directory);
     const store = openSqlite<T>(location.file, domain.sqlite);
-    return { ...store, close: () => store.close().finally(() => lock.close()) };
+    return watched({ ...store, close: () => store.close().finally(() => lock.close()) }, alarm);
   } catch (error) {
     lock.close();
     throw error;

@@ -23,5 +23,7 @@ export type Store<T> = {
    * old rows until its own vacuum: there, what must go has to be sealed.
    */
   truncateLog(): Promise<void>;
+  /** False from a write that was not recorded until one is, or for some seconds when there is no other. */
+  works(): boolean;
   close(): Promise<void>;
 };

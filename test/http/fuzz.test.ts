@@ -37,7 +37,7 @@ type Refuse = (method: string) => ErrorKind | undefined;
 function play<C extends Contract>(peer: Peer<C>, contract: C, random: Random, refuse: Refuse): void {
   const scripted: Record<string, (params: unknown) => unknown> = {
     'credentials.list': () => ({ credentialIDs: [random.bytes(16).toString('base64url')], more: random.once(2) }),
-    status: () => ({ ready: true, token: true, feed: true, notify: 'ok' }),
+    status: () => ({ ready: true, token: true, store: true, feed: true, notify: 'ok' }),
     'credentials.info': () => ({
       ...{ keyStatus: 'enabled', keyType: 'EC-P256', signAlgos: signAlgosOf('EC-P256'), otp: 'totp' },
       ...{ certStatus: 'valid', chain: [lanCertificate, testCa] },

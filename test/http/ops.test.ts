@@ -5,9 +5,9 @@ import { startApi } from './helpers.ts';
 t.test('/health/live and /health/ready', async (t) => {
   const { app, signer, ca } = await startApi(t);
   const get = (url: string) => app.inject({ method: 'GET', url });
-  const signerStatus = { ready: true, token: true, feed: true, feedAge: 300, notify: 'ok' as const };
+  const signerStatus = { ready: true, token: true, store: true, feed: true, feedAge: 300, notify: 'ok' as const };
   signer.script.status = () => signerStatus;
-  ca.script.status = () => ({ ready: true, token: true });
+  ca.script.status = () => ({ ready: true, token: true, store: true });
 
   const ready = await get('/health/ready');
   t.equal(ready.statusCode, 200);
@@ -15,7 +15,8 @@ t.test('/health/live and /health/ready', async (t) => {
     status: 'ok',
     tier: 'development',
     signer: signerStatus,
-    ca: { ready: true, token: true },
+    ca: { ready: true, token: true, store: true },
+    api: { store: true },
   });
 
   for (const notify of ['delayed', 'away'] as const) {
@@ -52,6 +53,6 @@ t.test('/health/live and /health/ready', async (t) => {
 
   const production = await startApi(t, { config: { tier: 'production' } });
   production.signer.script.status = () => signerStatus;
-  production.ca.script.status = () => ({ ready: true, token: true });
+  production.ca.script.status = () => ({ ready: true, token: true, store: true });
   t.equal((await production.app.inject({ method: 'GET', url: '/health/ready' })).json().tier, 'production');
 });

@@ -80,8 +80,8 @@ const always = {
 t.test('S31: headers of each kind of answer', async (t) => {
   const { app, csc, signer, ca } = await startApi(t);
   signer.script['credentials.list'] = () => ({ credentialIDs: [], more: false });
-  signer.script.status = () => ({ ready: true, token: true, feed: true, notify: 'ok' });
-  ca.script.status = () => ({ ready: true, token: true });
+  signer.script.status = () => ({ ready: true, token: true, store: true, feed: true, notify: 'ok' });
+  ca.script.status = () => ({ ready: true, token: true, store: true });
   const evil = { origin: 'https://evil.example', 'x-request-id': 'chosen-by-client' };
   const post = (url: string, payload: string, headers = {}) =>
     app.inject({ method: 'POST', url, payload, headers: { 'content-type': 'application/json', ...evil, ...headers } });

@@ -2,21 +2,23 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { CaContract } from '../../ipc/ca-contract.ts';
 import type { Peer } from '../../ipc/contract.ts';
 import type { SignerContract } from '../../ipc/signer-contract.ts';
+import type { ApiStore } from '../../store/api/tables.ts';
 import type { ApiConfig } from '../config.ts';
 import { faultOf } from '../fault.ts';
 import { logFault } from '../log.ts';
 
-type OpsParts = { config: ApiConfig; signer: Peer<SignerContract>; ca: Peer<CaContract> };
+type OpsParts = { config: ApiConfig; signer: Peer<SignerContract>; ca: Peer<CaContract>; store: ApiStore };
 
 /** A peer that has not said within two seconds how it is counts as not ready. */
 const patience = 2_000;
 
 /**
- * For supervisors and load balancers. `/live`: this process answers. `/ready`: signer and ca are ready too, else 503;
+ * For supervisors and load balancers. `/live`: this process answers. `/ready`: signer and ca are ready too and all three
+ * stores record, else 503;
  * what signer says of its messages (`notify`) is only shown, since signing goes on while mail is away. Nothing secret
  * stands in either, and neither asks for a token.
  */
-export function opsApi({ config, signer, ca }: OpsParts): FastifyPluginAsync {
+export function opsApi({ config, signer, ca, store }: OpsParts): FastifyPluginAsync {
   return async (app) => {
     const route = { config: { authentication: 'none' } } as const;
     app.setErrorHandler((error, request, reply) => {
@@ -34,10 +36,11 @@ export function opsApi({ config, signer, ca }: OpsParts): FastifyPluginAsync {
         within(signer.call('status', {})),
         within(ca.call('status', {})),
       ]);
-      const ready = signerStatus.ready && caStatus.ready;
+      const api = { store: store.works() };
+      const ready = signerStatus.ready && caStatus.ready && api.store;
       const { tier } = config;
       const status = ready ? 'ok' : 'unavailable';
-      return reply.code(ready ? 200 : 503).send({ status, tier, signer: signerStatus, ca: caStatus });
+      return reply.code(ready ? 200 : 503).send({ status, tier, signer: signerStatus, ca: caStatus, api });
     });
   };
 }
