@@ -1,3 +1,5 @@
+import { median } from './statistics.ts';
+
 /** What one kind of request takes, try by try, in milliseconds. */
 export type Times = Record<string, number[]>;
 
@@ -38,12 +40,6 @@ export function report(title: string, times: Times): boolean {
   const good = most - least <= bound.milliseconds || most - least <= (least * bound.percent) / 100;
   console.log(`  ${good ? 'within' : 'NOT WITHIN'} ${bound.milliseconds} ms or ${bound.percent} %`);
   return good;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
 }
 
 function shuffled<T>(values: T[]): T[] {

@@ -42,6 +42,13 @@ const ConfigFile = Closed({
       ),
     }),
   ),
+  /** How many one-time codes by e-mail a credential may get. Without it: one in 30 seconds, five in 15 minutes. */
+  codes: Type.Optional(
+    Closed({
+      pauseSeconds: Type.Integer({ minimum: 0, maximum: 300 }),
+      perQuarterHour: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    }),
+  ),
   pkcs11: Closed({ module: Type.String({ minLength: 1 }), workers: Type.Integer({ minimum: 1, maximum: 64 }) }),
   store: Type.Union([
     Closed({ engine: Type.Literal('sqlite') }),

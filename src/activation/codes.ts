@@ -14,10 +14,11 @@ import { otpCleared, refuseOtp } from './otp.ts';
 const lifetime = 5 * 60_000;
 const triesPerCode = 5;
 
-/** A credential gets one code in 30 seconds, and five in 15 minutes. */
-const pause = 30_000;
 const window = 15 * 60_000;
-const sendsPerWindow = 5;
+
+/** How many codes a credential may get: one in `pauseSeconds`, and `perQuarterHour` in 15 minutes. */
+export type CodeLimits = { pauseSeconds: number; perQuarterHour: number };
+export const usualCodeLimits: CodeLimits = { pauseSeconds: 30, perQuarterHour: 5 };
 
 type Request = Params<SignerContract, 'credentials.sendOTP'>;
 
@@ -61,12 +62,12 @@ export async function sendOTP(signer: Signer, request: Request): Promise<Record<
   return {};
 }
 
-function maySend({ time }: Signer, factors?: Factors, before?: OneTimeCode): void {
+function maySend({ time, codeLimits }: Signer, factors?: Factors, before?: OneTimeCode): void {
   const now = time.now();
   if (!factors || factors.otpLockedUntil > now) throw new KysoError('otpLocked');
   if (!before) return;
-  const tooMany = now < before.windowAt + window && before.sends >= sendsPerWindow;
-  if (now < before.sentAt + pause || tooMany) throw new KysoError('tooManyRequests');
+  const tooMany = now < before.windowAt + window && before.sends >= codeLimits.perQuarterHour;
+  if (now < before.sentAt + 1000 * codeLimits.pauseSeconds || tooMany) throw new KysoError('tooManyRequests');
 }
 
 /**

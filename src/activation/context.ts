@@ -8,6 +8,7 @@ import type { Token } from '../hsm/pool.ts';
 import { appendLeaves } from '../store/log.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore, SignerTx } from '../store/signer/tables.ts';
+import type { CodeLimits } from './codes.ts';
 import type { FeedState } from './feed-state.ts';
 import type { HashMemory } from './hashes.ts';
 import type { TrustedTime } from './time.ts';
@@ -45,6 +46,8 @@ export type Signer = {
   refusals: Refusals;
   /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */
   pinCost: Argon2Cost;
+  /** How many codes by e-mail a credential may get. */
+  codeLimits: CodeLimits;
   /** Seals what waits to be told to somebody; comes out of the token at start. */
   noticeKey: Buffer;
   /** Tells the dispatch that there are new notices. */

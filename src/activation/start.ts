@@ -14,7 +14,7 @@ import { beginActivation, completeActivation } from './activate.ts';
 import { authorize } from './authorize.ts';
 import { changePin } from './change-pin.ts';
 import { checkSad } from './check-sad.ts';
-import { sendOTP } from './codes.ts';
+import { type CodeLimits, sendOTP, usualCodeLimits } from './codes.ts';
 import { type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
 import { extendTransaction } from './extend.ts';
@@ -29,6 +29,7 @@ import { trustedTime } from './time.ts';
 import { attestMove, beginMove, cancelMove, confirmMove } from './totp-move.ts';
 
 type Parts = Pick<Signer, 'store' | 'token' | 'clock' | 'instance' | 'pinCost'> & {
+  codeLimits?: CodeLimits;
   notify: Peer<NotifyContract>;
   /** Told what goes wrong outside a call. */
   onError: (error: unknown) => void;
@@ -66,7 +67,12 @@ export async function enrolCa(store: SignerStore, token: Token, spki: Buffer): P
  * Opens the signature activation module on an initialised store and token, and sweeps what a former life left.
  * @throws KysoError configuration — not initialised, no ca enrolled, or this token does not belong to this store
  */
-export async function startSigner({ notify, onError, ...parts }: Parts): Promise<StartedSigner> {
+export async function startSigner({
+  notify,
+  onError,
+  codeLimits = usualCodeLimits,
+  ...parts
+}: Parts): Promise<StartedSigner> {
   const { store, token, clock } = parts;
   const { mac, rows } = await openRows(store, token);
   const read = (name: Parameters<typeof readSetting>[2]) => readSetting(rows, store.read, name);
@@ -85,6 +91,7 @@ export async function startSigner({ notify, onError, ...parts }: Parts): Promise
   const notices = dispatchNotices({ store, noticeKey }, notify, onError);
   const signer: Signer = {
     ...parts,
+    codeLimits,
     noticeKey,
     wakeNotices: notices.wake,
     notifyState: notices.state,

@@ -33,6 +33,7 @@ export async function startSignerProcess(boot: Boot) {
     clock: systemClock,
     instance: config.instance,
     pinCost,
+    ...(config.codes && { codeLimits: config.codes }),
     notify,
     onError: (error) => log('signer', { error }),
   });
