@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { wipe } from '../base/bytes.ts';
 import { KysoError, kindOf } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
@@ -9,8 +8,6 @@ import { endSigning, type Outcome, sweepSignings } from '../store/signer/signing
 import { record, type Signer } from './context.ts';
 import { answerOnce, keepAnswer } from './idempotency.ts';
 import { signWithKey } from './keys.ts';
-import { localTime } from './local-time.ts';
-import { announce } from './notices.ts';
 import { openWithSad } from './sad.ts';
 import { type SpentAuthorization, spend } from './spend.ts';
 
@@ -73,12 +70,10 @@ function end(
   outcome: Exclude<Outcome, 'pending'>,
   { answer, error }: { answer?: Answer; error?: unknown },
 ): Promise<boolean> {
-  const { signing, authorization, request, person, idempotencyKey } = spent;
+  const { signing, authorization, request, idempotencyKey } = spent;
   const endedAt = signer.time.now();
-  const values = outcome === 'released' ? use(spent, endedAt) : undefined;
   return signer.store.write(async (tx) => {
     if (!(await endSigning(tx, signing, outcome, endedAt))) return false;
-    if (values) await announce(signer, tx, person, { template: 'signed', values });
     if (answer && idempotencyKey !== undefined) await keepAnswer(signer, tx, idempotencyKey, answer);
     await record(signer, tx, {
       ...{ event: 'sign', actor: 'signer', result: outcome === 'released' ? 'done' : 'failed', request, signing },
@@ -91,18 +86,6 @@ function end(
     });
     return true;
   });
-}
-
-/** What its holder is told about a use of the key. */
-function use({ authorization, credential, digests }: SpentAuthorization, at: number): Record<string, string> {
-  const [certificate] = JSON.parse(credential.chain) as string[];
-  const { subject } = new X509Certificate(Buffer.from(certificate ?? '', 'base64')).toLegacyObject();
-  return {
-    signatures: String(digests.length),
-    client: authorization.client,
-    credential: subject.CN?.toString() ?? credential.id,
-    time: localTime(at),
-  };
 }
 
 /**

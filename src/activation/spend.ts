@@ -4,12 +4,13 @@ import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { takeFromAuthorization } from '../store/signer/authorizations.ts';
 import { insertSigning } from '../store/signer/signings.ts';
-import type { Authorization, Credential, SignerTx, Subscriber } from '../store/signer/tables.ts';
+import type { Authorization, Credential, SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { holdUsable, ownCredential } from './credentials.ts';
 import { hashesOf, takePlaces } from './hashes.ts';
 import { claimKey } from './idempotency.ts';
 import { authorizationId } from './sad.ts';
+import { announceUse } from './use-notice.ts';
 
 declare const spent: unique symbol;
 
@@ -22,9 +23,6 @@ export type SpentAuthorization = {
   readonly authorization: Authorization;
   readonly scheme: SignScheme;
   readonly digests: readonly Buffer[];
-  /** Who is told, and of which credential. */
-  readonly person: Subscriber;
-  readonly credential: Credential;
   readonly request: string;
   /** Under which the answer is kept, where the request has a key. */
   readonly idempotencyKey: string | undefined;
@@ -86,10 +84,9 @@ async function spendIn(signer: Signer, tx: SignerTx, request: Request, signing: 
     hashes: digests.map((bytes) => bytes.toString('hex')),
     ...(scheme.pss && { detail: { mgfDigest: scheme.pss.mgfDigest, saltLength: scheme.pss.saltLength } }),
   });
-  const facts = {
-    ...{ signing, authorization, scheme, digests, person, credential, idempotencyKey },
-    request: request.request,
-  };
+  if (authorization.total - authorization.remaining === digests.length)
+    await announceUse(signer, tx, person, credential, authorization);
+  const facts = { signing, authorization, scheme, digests, idempotencyKey, request: request.request };
   return facts as unknown as SpentAuthorization;
 }
 

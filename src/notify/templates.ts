@@ -63,8 +63,8 @@ const templates: Record<TemplateName, Template> = {
     needs: ['name', 'signatures', 'credential', 'time'],
     email: ({ signatures, credential, time, client }) => ({
       ...account('Khóa ký của bạn vừa được sử dụng', 'Your signing key was used'),
-      vi: `Chứng thư số "${credential}" vừa tạo ${signatures} chữ ký lúc ${time}${client ? ` (ứng dụng: ${client})` : ''}. ${stranger.vi}`,
-      en: `The certificate "${credential}" made ${signatures} signature(s) at ${time}${client ? ` (application: ${client})` : ''}. ${stranger.en}`,
+      vi: `Chứng thư số "${credential}" bắt đầu được dùng để ký lúc ${time}${client ? ` (ứng dụng: ${client})` : ''}, theo một lần xác nhận cho ${signatures} chữ ký. ${stranger.vi}`,
+      en: `The certificate "${credential}" began to be used at ${time}${client ? ` (application: ${client})` : ''}, under one approval for ${signatures} signature(s). ${stranger.en}`,
     }),
   },
   pinChanged: {

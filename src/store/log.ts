@@ -1,5 +1,6 @@
 import type * as ca from './ca/schema-postgresql.ts';
 import { asc, eq, inArray, isNull, sql } from './drizzle.ts';
+import { given, prepared } from './prepared.ts';
 import type * as signer from './signer/schema-postgresql.ts';
 import type { Store, Tx } from './store.ts';
 
@@ -22,9 +23,16 @@ export async function appendLeaves(
   leaves: { id: string; leafHash: Buffer; leaf: string; subscriber: string | null }[],
 ): Promise<void> {
   const first = tx.engine === 'sqlite' ? await reserve(tx, leaves.length) : undefined;
-  const rows = leaves.map((leaf, index) => ({ ...leaf, position: first === undefined ? null : first + index }));
-  await tx.db.insert(tx.t.logLeaves).values(rows);
+  for (const [index, leaf] of leaves.entries())
+    await insertLeaf(tx, { ...leaf, position: first === undefined ? null : first + index });
 }
+
+const insertLeaf = prepared('log insert', ({ db, t }: Tx<LogTables>) =>
+  db.insert(t.logLeaves).values({
+    ...{ id: given('id'), position: given('position'), leafHash: given('leafHash') },
+    ...{ leaf: given('leaf'), subscriber: given('subscriber') },
+  }),
+);
 
 /**
  * PostgreSQL's sequencer: gives the next positions to leaves that have none, in the order of their ids. The head row's
@@ -57,12 +65,15 @@ export async function sequenceLeaves(store: Store<LogTables>, most = 500): Promi
 
 /** Moves the head by `count` and returns the size before; holds the head row's lock until the transaction ends. */
 async function reserve(tx: Tx<LogTables>, count: number): Promise<number> {
-  const { logHead: table } = tx.t;
-  const [row] = await tx.db
-    .update(table)
-    .set({ size: sql`${table.size} + ${count}` })
-    .where(eq(table.name, head))
-    .returning();
+  const [row] = await moveHead(tx, { count });
   if (!row) throw new Error('the log has no head row');
   return row.size - count;
 }
+
+const moveHead = prepared('log moveHead', ({ db, t: { logHead } }: Tx<LogTables>) =>
+  db
+    .update(logHead)
+    .set({ size: sql`${logHead.size} + ${given('count')}` })
+    .where(eq(logHead.name, head))
+    .returning({ size: logHead.size }),
+);

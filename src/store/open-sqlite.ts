@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import Database from 'better-sqlite3';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
+import { recent } from '../base/recent.ts';
 import { storeFailure } from './failure.ts';
 import type { Store, Tx, Verbs } from './store.ts';
 
@@ -30,6 +31,15 @@ export function connectSqlite(file: string, options: { readonly?: boolean } = {}
   }
 }
 
+/** How many compiled statements a connection keeps. */
+const statements = 300;
+
+/** Compiling a statement costs more than running it, and a query that is built anew has the same text as the last time. */
+function rememberStatements(db: Database.Database): void {
+  const compile = db.prepare.bind(db);
+  db.prepare = recent(statements, (text) => compile(text)) as typeof db.prepare;
+}
+
 type Job = { run: () => Promise<void>; settle: (failure?: unknown) => void; error?: unknown };
 
 /**
@@ -43,6 +53,11 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
   let draining: Promise<void> | undefined;
   let closed = false;
 
+  rememberStatements(writer);
+  rememberStatements(reader);
+  const [begin, commit] = [writer.prepare('BEGIN IMMEDIATE'), writer.prepare('COMMIT')];
+  const [mark, release] = [writer.prepare('SAVEPOINT job'), writer.prepare('RELEASE job')];
+
   // The one cast of the store: SQLite's builders take the same calls and are awaitable, so the PostgreSQL text runs on them.
   const tx = (db: Database.Database): Tx<T> => ({
     db: drizzle(db) as unknown as Verbs,
@@ -53,10 +68,12 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
 
   async function commitGroup(group: Job[]): Promise<void> {
     try {
-      writer.exec('BEGIN IMMEDIATE');
-      for (const job of group) await runInSavepoint(job);
+      begin.run();
+      const [only] = group;
+      if (only && group.length === 1) await only.run();
+      else for (const job of group) await runInSavepoint(job);
       await failpoint('store.uncommitted');
-      writer.exec('COMMIT');
+      commit.run();
     } catch (error) {
       rollBack();
       const failure = storeFailure(error);
@@ -75,10 +92,10 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
   }
 
   async function runInSavepoint(job: Job): Promise<void> {
-    writer.exec('SAVEPOINT job');
+    mark.run();
     try {
       await job.run();
-      writer.exec('RELEASE job');
+      release.run();
     } catch (error) {
       // SQLITE_FULL and the like end the whole transaction, not only the savepoint (tried): then nobody was recorded.
       if (!writer.inTransaction) throw error;

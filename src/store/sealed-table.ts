@@ -1,13 +1,11 @@
-import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { PgTable } from 'drizzle-orm/pg-core';
 import type { RowMac, SealedRow } from '../crypto/row-mac.ts';
-import { and, eq, type SQL, sql } from './drizzle.ts';
-import type { Tx, Verbs } from './store.ts';
+import type { SQL } from './drizzle.ts';
+import { type Db, type SealedPgTable, sealedQueries } from './sealed-queries.ts';
 
-type SealedPgTable = PgTable & { version: PgColumn; mac: PgColumn };
 type RowOf<T extends PgTable> = T['$inferSelect'] & SealedRow;
 /** Which row: the values of the columns that identify it. */
 type KeyOf<T extends PgTable> = Partial<T['$inferSelect']>;
-type Db = Pick<Tx<unknown>, 'db' | 'engine'>;
 
 /** A table whose rows carry a MAC: the only way in which its rows are read and written. */
 export type SealedTable<T extends PgTable> = {
@@ -36,57 +34,41 @@ export type SealedTable<T extends PgTable> = {
  */
 export function sealedTable<T extends SealedPgTable>(name: string, table: T, mac: RowMac): SealedTable<T> {
   type Row = RowOf<T>;
-  const columns = table as unknown as Record<string, PgColumn>;
-  const matches = (key: object) => and(...Object.entries(key).map(([column, value]) => eq(columns[column]!, value)));
+  const queries = sealedQueries(name, table);
   const checked = (row: Row): Row => {
     mac.check(name, row);
     return row;
   };
-  // drizzle cannot infer the rows of a table that is a type parameter; these three casts say what it cannot.
-  const query = (db: Verbs, key: object) =>
-    db
-      .select()
-      .from(table as PgTable)
-      .where(matches(key));
-  const select = async (db: Verbs, key: object) => (await query(db, key)) as Row[];
-  const share = async (db: Verbs, key: object) => (await query(db, key).for('share')) as Row[];
-  const update = async (db: Verbs, values: object, where: SQL | undefined) =>
-    (await db
-      .update(table)
-      .set(values as never)
-      .where(where)
-      .returning()) as Row[];
 
   return {
     async insert(tx, row) {
       const sealed = mac.seal(name, { ...row, version: 1 } as Row);
-      await tx.db.insert(table).values(sealed as never);
+      await queries.insert(tx, sealed);
       return sealed;
     },
     async insertOnce(tx, row) {
       const sealed = mac.seal(name, { ...row, version: 1 } as Row);
-      const insert = tx.db.insert(table).values(sealed as never);
-      const [written] = (await insert.onConflictDoNothing().returning()) as Row[];
+      const [written] = await queries.insertOnce(tx, sealed);
       return written && sealed;
     },
     async find(tx, key) {
-      const [row] = await select(tx.db, key);
+      const [row] = (await queries.select(tx, key)) as Row[];
       return row && checked(row);
     },
     async hold(tx, key) {
-      const [row] = await (tx.engine === 'postgresql' ? share : select)(tx.db, key);
+      const [row] = (await queries[tx.engine === 'postgresql' ? 'share' : 'select'](tx, key)) as Row[];
       return row && checked(row);
     },
     async list(tx, key) {
-      return (await select(tx.db, key)).map(checked);
+      return ((await queries.select(tx, key)) as Row[]).map(checked);
     },
     async lock(tx, key, only) {
-      const [row] = await update(tx.db, { version: sql`${table.version}` }, and(matches(key), only));
+      const [row] = (await queries.lock(tx, key, only)) as Row[];
       return row && checked(row);
     },
     async replace(tx, row, changes) {
       const sealed = mac.seal(name, { ...row, ...changes, version: row.version + 1 });
-      const written = await update(tx.db, sealed, and(eq(table.mac, row.mac), eq(table.version, row.version)));
+      const written = await queries.replace(tx, sealed, row);
       if (written.length !== 1) throw new Error(`${name}: replaced a row that was not locked`);
       return sealed;
     },

@@ -1,4 +1,5 @@
 import { and, eq, gt, isNull, lt } from '../drizzle.ts';
+import { given, prepared } from '../prepared.ts';
 import type { AccessToken, ApiTx, Client, Grant } from './tables.ts';
 
 /** Ended grants stay for a day, so that an operator can still see them. */
@@ -29,7 +30,7 @@ export async function liveGrant(
   return row && { grant: row.grants, client: row.clients };
 }
 
-const isLive = ({ t: { clients, grants } }: ApiTx, now: number) => [
+const isLive = ({ t: { clients, grants } }: ApiTx, now: number | ReturnType<typeof given>) => [
   gt(grants.expiresAt, now),
   isNull(grants.revokedAt),
   eq(clients.suspended, false),
@@ -83,17 +84,21 @@ export async function liveAccess(
   id: string,
   now: number,
 ): Promise<{ grant: Grant; client: Client } | undefined> {
+  const [row] = await access(tx, { id, now });
+  return row && { grant: row.grants, client: row.clients };
+}
+
+const access = prepared('accessTokens live', (tx: ApiTx) => {
   const { accessTokens, clients, grants } = tx.t;
-  const [row] = await tx.db
-    .select()
+  const now = given('now');
+  const live = [gt(accessTokens.expiresAt, now), isNull(accessTokens.revokedAt), ...isLive(tx, now)];
+  return tx.db
+    .select({ grants, clients })
     .from(accessTokens)
     .innerJoin(grants, eq(grants.id, accessTokens.grant))
     .innerJoin(clients, eq(clients.id, grants.client))
-    .where(
-      and(eq(accessTokens.id, id), gt(accessTokens.expiresAt, now), isNull(accessTokens.revokedAt), ...isLive(tx, now)),
-    );
-  return row && { grant: row.grants, client: row.clients };
-}
+    .where(and(eq(accessTokens.id, given('id')), ...live));
+});
 
 /** Ends one access token at once; its grant and refresh token live on (CSC v1 §11.3). */
 export async function revokeAccessToken(tx: ApiTx, id: string, now: number): Promise<void> {

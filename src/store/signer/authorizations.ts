@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, gte, inArray, isNotNull, lt, type SQL, sql } from '../drizzle.ts';
+import { given, prepared } from '../prepared.ts';
 import type { Authorization, SignerTx } from './tables.ts';
 
 /** Who and what a spend must fit; every field is a condition of the one UPDATE. */
@@ -19,25 +20,28 @@ export type SpendConditions = {
  * Returns the row as it is now, with the old MAC, or undefined when some condition does not hold.
  */
 export async function takeFromAuthorization(tx: SignerTx, want: SpendConditions): Promise<Authorization | undefined> {
-  const { authorizations: a } = tx.t;
-  const [row] = await tx.db
-    .update(a)
-    .set({ remaining: sql`${a.remaining} - ${want.count}` })
-    .where(
-      and(
-        eq(a.id, want.id),
-        eq(a.subscriber, want.subscriber),
-        eq(a.client, want.client),
-        eq(a.grant, want.grant),
-        eq(a.credential, want.credential),
-        eq(a.epoch, want.epoch),
-        gt(a.expiresAt, want.now),
-        gte(a.remaining, want.count),
-      ),
-    )
-    .returning();
+  const [row] = await take(tx, want);
   return row;
 }
+
+const take = prepared('authorizations take', ({ db, t: { authorizations: a } }: SignerTx) =>
+  db
+    .update(a)
+    .set({ remaining: sql`${a.remaining} - ${given('count')}` })
+    .where(
+      and(
+        eq(a.id, given('id')),
+        eq(a.subscriber, given('subscriber')),
+        eq(a.client, given('client')),
+        eq(a.grant, given('grant')),
+        eq(a.credential, given('credential')),
+        eq(a.epoch, given('epoch')),
+        gt(a.expiresAt, given('now')),
+        gte(a.remaining, given('count')),
+      ),
+    )
+    .returning(),
+);
 
 /** The condition under which an authorization may be exchanged for a new one: signatures are left, and time. */
 export function mayExtend({ t: { authorizations: a } }: SignerTx, now: number): SQL | undefined {
@@ -50,10 +54,16 @@ export async function insertDigests(tx: SignerTx, authorization: string, digests
 }
 
 export async function findDigests(tx: SignerTx, authorization: string): Promise<Buffer | undefined> {
-  const { authorizedHashes: h } = tx.t;
-  const [row] = await tx.db.select().from(h).where(eq(h.authorization, authorization));
+  const [row] = await digestsOf(tx, { authorization });
   return row?.digests;
 }
+
+const digestsOf = prepared('authorizedHashes of', ({ db, t: { authorizedHashes: h } }: SignerTx) =>
+  db
+    .select()
+    .from(h)
+    .where(eq(h.authorization, given('authorization'))),
+);
 
 /** Ids of authorizations that ended before `instant`, oldest first; `sealed`: only those that still hold a DEK. */
 export async function endedBefore(tx: SignerTx, instant: number, sealed: boolean, most = 200): Promise<string[]> {

@@ -1,4 +1,5 @@
-import { and, eq, lt } from '../drizzle.ts';
+import { and, eq, lt, sql } from '../drizzle.ts';
+import { given, prepared } from '../prepared.ts';
 import type { SignerTx, Signing } from './tables.ts';
 
 export type Outcome = 'pending' | 'released' | 'failed' | 'unknown';
@@ -10,8 +11,16 @@ export async function findSigning(tx: SignerTx, id: string): Promise<Signing | u
 }
 
 export async function insertSigning(tx: SignerTx, signing: Omit<Signing, 'outcome' | 'endedAt'>): Promise<void> {
-  await tx.db.insert(tx.t.signings).values({ ...signing, outcome: 'pending', endedAt: null });
+  await insert(tx, signing);
 }
+
+const insert = prepared('signings insert', ({ db, t }: SignerTx) =>
+  db.insert(t.signings).values({
+    ...{ id: given('id'), authorization: given('authorization'), credential: given('credential') },
+    ...{ subscriber: given('subscriber'), signatures: given('signatures'), signAlgo: given('signAlgo') },
+    ...{ instance: given('instance'), startedAt: given('startedAt'), outcome: 'pending', endedAt: null },
+  }),
+);
 
 /** Ends a pending signing; false when it had already ended (a sweep was faster), and then nothing may be released. */
 export async function endSigning(
@@ -20,14 +29,17 @@ export async function endSigning(
   outcome: Exclude<Outcome, 'pending'>,
   endedAt: number,
 ): Promise<boolean> {
-  const { signings: s } = tx.t;
-  const ended = await tx.db
-    .update(s)
-    .set({ outcome, endedAt })
-    .where(and(eq(s.id, id), eq(s.outcome, 'pending')))
-    .returning({ id: s.id });
+  const ended = await end(tx, { id, outcome, endedAt });
   return ended.length === 1;
 }
+
+const end = prepared('signings end', ({ db, t: { signings: s } }: SignerTx) =>
+  db
+    .update(s)
+    .set({ outcome: sql`${given('outcome')}`, endedAt: sql`${given('endedAt')}` })
+    .where(and(eq(s.id, given('id')), eq(s.outcome, 'pending')))
+    .returning({ id: s.id }),
+);
 
 /**
  * Ends the signings of this instance that are pending and were begun before an instant: spent, outcome unknown, never

@@ -1,0 +1,28 @@
+import { sql } from './drizzle.ts';
+import type { Tx } from './store.ts';
+
+/** A value that a query gets each time it runs. In `sql` texts and in `values`, `set` and conditions alike. */
+export const given = (name: string) => sql.placeholder(name);
+
+type Query<R> = { prepare(name: string): { execute(values: Record<string, unknown>): Promise<R> } };
+type Prepared<R> = { execute(values: Record<string, unknown>): Promise<R> };
+
+/**
+ * A query of the hot path: built once for each connection instead of each time, which is what most of its time goes into
+ * (0.02–0.05 ms instead of 0.10–0.17 on SQLite). `name` is its name in PostgreSQL's own cache of plans: one text, one
+ * name. A transaction of PostgreSQL has an object of its own, for which the query is built again.
+ */
+export function prepared<T, R>(
+  name: string,
+  build: (tx: Tx<T>) => Query<R>,
+): (tx: Tx<T>, values: Record<string, unknown>) => Promise<R> {
+  const known = new WeakMap<object, Prepared<R>>();
+  return (tx, values) => {
+    let query = known.get(tx.db);
+    if (!query) {
+      query = build(tx).prepare(name);
+      known.set(tx.db, query);
+    }
+    return query.execute(values);
+  };
+}
