@@ -5,7 +5,7 @@ import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { usableCode } from '../store/signer/codes.ts';
 import type { Credential, Factors, OneTimeCode, SignerTx } from '../store/signer/tables.ts';
-import { record, type Signer, tokenLabels } from './context.ts';
+import { type CodeLimits, record, type Signer, tokenLabels } from './context.ts';
 import { usableCredential } from './credentials.ts';
 import { announce } from './notices.ts';
 import { otpCleared, refuseOtp } from './otp.ts';
@@ -16,8 +16,6 @@ const triesPerCode = 5;
 
 const window = 15 * 60_000;
 
-/** How many codes a credential may get: one in `pauseSeconds`, and `perQuarterHour` in 15 minutes. */
-export type CodeLimits = { pauseSeconds: number; perQuarterHour: number };
 export const usualCodeLimits: CodeLimits = { pauseSeconds: 30, perQuarterHour: 5 };
 
 type Request = Params<SignerContract, 'credentials.sendOTP'>;

@@ -8,9 +8,7 @@ import type { Token } from '../hsm/pool.ts';
 import { appendLeaves } from '../store/log.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore, SignerTx } from '../store/signer/tables.ts';
-import type { CodeLimits } from './codes.ts';
 import type { FeedState } from './feed-state.ts';
-import type { HashMemory } from './hashes.ts';
 import type { TrustedTime } from './time.ts';
 
 /** Labels of the token objects of "kyso-signer". KEK and pepper have versions; their labels are their ids (design §3). */
@@ -24,6 +22,23 @@ export const tokenLabels = {
 
 /** What was refused to whom, and how often since the log was last told; by event, subscriber and kind. */
 export type Refusals = Map<string, { event: string; subscriber: string; kind: ErrorKind; count: number }>;
+
+/** How many codes by e-mail a credential may get: one in `pauseSeconds`, and `perQuarterHour` in 15 minutes. */
+export type CodeLimits = { pauseSeconds: number; perQuarterHour: number };
+
+/**
+ * The digests that an authorization is for, in the order in which they were given; they never change. Which of them are
+ * spent stands in the authorization's own row, one bit for each place, so that one conditional UPDATE decides.
+ */
+export type AuthorizedHashes = {
+  digests: readonly Buffer[];
+  /** The places of a digest (latin1): an authorization may name one several times. */
+  places: ReadonlyMap<string, readonly number[]>;
+  mac: Buffer;
+};
+
+/** Those of the authorizations that were used last, since a SAD for a thousand hashes may be used a thousand times. */
+export type HashMemory = Map<string, AuthorizedHashes>;
 
 /** What every part of the signature activation module works with. One per signer process. */
 export type Signer = {
@@ -46,7 +61,6 @@ export type Signer = {
   refusals: Refusals;
   /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */
   pinCost: Argon2Cost;
-  /** How many codes by e-mail a credential may get. */
   codeLimits: CodeLimits;
   /** Seals what waits to be told to somebody; comes out of the token at start. */
   noticeKey: Buffer;

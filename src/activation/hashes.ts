@@ -3,21 +3,9 @@ import { KysoError } from '../base/errors.ts';
 import { type DigestName, digestByLength, digests as digestTable } from '../crypto/algorithms.ts';
 import { findDigests } from '../store/signer/authorizations.ts';
 import type { Authorization, SignerTx } from '../store/signer/tables.ts';
-import type { Signer } from './context.ts';
+import type { AuthorizedHashes, Signer } from './context.ts';
 
-/**
- * The digests that an authorization is for, in the order in which they were given; they never change. Which of them are
- * spent stands in the authorization's own row, one bit for each place, so that one conditional UPDATE decides.
- */
-export type AuthorizedHashes = {
-  digests: readonly Buffer[];
-  /** The places of a digest (latin1): an authorization may name one several times. */
-  places: ReadonlyMap<string, readonly number[]>;
-  mac: Buffer;
-};
-
-/** Those of the authorizations that were used last, since a SAD for a thousand hashes may be used a thousand times. */
-export type HashMemory = Map<string, AuthorizedHashes>;
+/** How many authorizations are remembered. */
 const remembered = 64;
 
 /**
