@@ -28,8 +28,11 @@ export type CrewOptions = {
   report(error: unknown): void;
 };
 
-/** A worker that is up; `proven` once it has answered, so that one which dies at its first task is not replaced in haste. */
-type Member = { worker: WorkerProcess; proven: boolean };
+/**
+ * A worker that is up; `proven` once it has answered, so that one which dies at its first task is not replaced in haste.
+ * `worn` is resolved when it asks for a successor.
+ */
+type Member = { worker: WorkerProcess; proven: boolean; worn: PromiseWithResolvers<'worn'> };
 
 const triesPerPiece = 2;
 const [shortestPause, longestPause] = [100, 2000];
@@ -44,6 +47,7 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
   const queue: Job[] = [];
   const up = new Set<Member>();
   const idle: Member[] = [];
+  const retiring = new Set<Member>();
   const stopping = new AbortController();
   let seatsDone: Promise<unknown> = Promise.resolve();
   let idleCheck: NodeJS.Timeout | undefined;
@@ -56,24 +60,40 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
     await Promise.all(firstStarts.map(({ promise }) => promise));
   }
 
-  /** Keeps one seat occupied until the crew stops. */
+  /** Keeps one seat occupied until the crew stops. A worn worker works on until its successor is up. */
   async function occupySeat(onStartDecided: () => void): Promise<void> {
     let pause = shortestPause;
+    let seated: Member | undefined;
     while (!stopping.signal.aborted) {
       const worker = await start().catch(note);
       if (worker) {
-        const member = { worker, proven: false };
+        const member: Member = { worker, proven: false, worn: Promise.withResolvers() };
         join(member);
+        if (seated) retire(seated);
+        seated = member;
         onStartDecided();
-        await worker.exited;
+        if ((await Promise.race([worker.exited, member.worn.promise])) === 'worn') continue;
         if (leave(member)) note(new KysoError('tokenUnavailable', 'an idle token worker ended'));
         if (member.proven) pause = shortestPause;
+        seated = undefined;
       } else {
         if (up.size === 0) failAll();
         onStartDecided();
       }
       await delay(pause, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
       pause = Math.min(2 * pause, longestPause);
+    }
+  }
+
+  /** Gets no further task; what it is doing it finishes. */
+  function retire(member: Member): void {
+    const isIdle = idle.includes(member);
+    leave(member);
+    if (isIdle || stopping.signal.aborted) {
+      member.worker.stop();
+    } else {
+      retiring.add(member);
+      void member.worker.exited.then(() => retiring.delete(member));
     }
   }
 
@@ -92,6 +112,7 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
 
   function release(member: Member): void {
     if (up.has(member)) idle.push(member);
+    else member.worker.stop();
     dispatch();
   }
 
@@ -116,6 +137,7 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
       return dispatch();
     }
     member.proven = true;
+    if (outcome.is === 'done' && outcome.worn) member.worn.resolve('worn');
     if (outcome.is === 'done') job.deliver(piece, outcome.answer);
     else job.fail(outcome.error);
     release(member);
@@ -164,7 +186,7 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
       stopping.abort();
       clearInterval(idleCheck);
       failAll();
-      for (const member of up) member.worker.stop();
+      for (const member of [...up, ...retiring]) member.worker.stop();
       await seatsDone;
     },
   };

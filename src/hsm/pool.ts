@@ -5,6 +5,7 @@ import { type Capabilities, opens, servedAlgos, serves } from './capabilities.ts
 import { createCrew } from './crew.ts';
 import { createResidentKeys, destroyResidentKey } from './init.ts';
 import type { BackupKey, MadeKey, OperationName, Operations, ResidentKeySpec, Task, TokenAddress } from './protocol.ts';
+import { slices } from './slices.ts';
 import { startWorker } from './worker-process.ts';
 
 /** `environment` is all that workers see of one (SOFTHSM2_CONF); `deadline`, in milliseconds, bounds each call. */
@@ -72,7 +73,6 @@ export type Token = {
 };
 
 const defaultDeadline = 30_000;
-const digestsPerSlice = 32;
 
 /**
  * Starts the workers of a token, one after another: two logins at the same time fail on SoftHSM 2.6.1. Resolves when
@@ -134,12 +134,10 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
   }
 
   async function sliced(name: 'sign' | 'signResident', request: Operations['sign' | 'signResident']['request']) {
-    const slices: Task[] = [];
-    for (let start = 0; start < request.digests.length; start += digestsPerSlice) {
-      const digests = request.digests.slice(start, start + digestsPerSlice);
-      slices.push({ operation: name, request: { ...request, digests } } as Task);
-    }
-    return ((await signers.perform(slices)) as Buffer[][]).flat();
+    const tasks = slices(request.keyType, request.digests).map(
+      (digests) => ({ operation: name, request: { ...request, digests } }) as Task,
+    );
+    return ((await signers.perform(tasks)) as Buffer[][]).flat();
   }
 
   await signers.begin();

@@ -59,9 +59,12 @@ export type Failure = { kind: ErrorKind; message: string; detail: string };
 /** The first message from a worker to the pool. */
 export type WorkerStart = { is: 'ready'; capabilities: Capabilities } | ({ is: 'lost' } & Failure);
 
-/** What a worker answers a task. After `lost` it ends itself: only a new process can heal. */
+/**
+ * What a worker answers a task. After `lost` it ends itself: only a new process can heal. `worn`: it has grown, and asks
+ * for a successor.
+ */
 export type WorkerMessage =
-  | { is: 'done'; answer: Operations[OperationName]['answer'] }
+  | { is: 'done'; answer: Operations[OperationName]['answer']; worn?: boolean }
   | ({ is: 'failed' | 'lost' } & Failure);
 
 /** A key that `createResidentKeys` makes: a wrapping key, an HMAC key or a signing key. */

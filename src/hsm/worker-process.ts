@@ -4,8 +4,11 @@ import { endOf, exchange, forkEntry } from './child.ts';
 import { fromFailure } from './errors.ts';
 import type { Task, WorkerConfiguration, WorkerMessage, WorkerStart } from './protocol.ts';
 
-/** `failed` is the task's own fault; after `lost` the worker is gone, and another one may try the task. */
-export type Outcome = { is: 'done'; answer: unknown } | { is: 'failed' | 'lost'; error: KysoError };
+/**
+ * `failed` is the task's own fault; after `lost` the worker is gone, and another one may try the task. A worker that is
+ * `worn` should be replaced when that can be done in peace.
+ */
+export type Outcome = { is: 'done'; answer: unknown; worn?: boolean } | { is: 'failed' | 'lost'; error: KysoError };
 
 /** A token worker as its parent sees it. `perform` takes one task at a time and never rejects. */
 export type WorkerProcess = { perform(task: Task): Promise<Outcome>; stop(): void; exited: Promise<void> };

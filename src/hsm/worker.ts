@@ -8,6 +8,7 @@ import { assertTokenHasKeys } from './objects.ts';
 import { createPerformer } from './performer.ts';
 import { probe, selfTest } from './probe.ts';
 import type { Task, WorkerConfiguration, WorkerMessage, WorkerStart } from './protocol.ts';
+import { wear } from './wear.ts';
 
 // A signal to the whole process group (Ctrl-C) is the parent's to answer: it still needs its workers to finish.
 process.on('SIGINT', () => {});
@@ -26,7 +27,11 @@ async function start(configuration: WorkerConfiguration): Promise<void> {
     assertTokenHasKeys(session);
     closeSession(session);
     const perform = createPerformer(slot, capabilities);
-    process.on('message', (task: Task) => send(perform(task)));
+    const isWorn = wear();
+    process.on('message', (task: Task) => {
+      const message = perform(task);
+      send(isWorn() && message.is === 'done' ? { ...message, worn: true } : message);
+    });
     send({ is: 'ready', capabilities });
   } catch (error) {
     send({ is: 'lost', ...toFailure(error) });

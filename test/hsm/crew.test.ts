@@ -14,18 +14,23 @@ const labelOf = ({ request }: Task) => ('label' in request ? request.label : '?'
 /** A worker without a process: each task waits in `doing` until the test answers it. */
 function fakeWorker() {
   const exit = Promise.withResolvers<void>();
+  const life = { stopped: false };
   const doing: { name: string; answer(outcome: Outcome): void }[] = [];
   const worker: WorkerProcess = {
     exited: exit.promise,
-    stop: () => exit.resolve(),
+    stop() {
+      life.stopped = true;
+      exit.resolve();
+    },
     perform: (given) => new Promise((answer) => doing.push({ name: labelOf(given), answer })),
   };
   return {
     worker,
     doing,
-    finish() {
+    life,
+    finish(worn = false) {
       const current = doing.shift()!;
-      current.answer({ is: 'done', answer: `did ${current.name}` });
+      current.answer({ is: 'done', answer: `did ${current.name}`, worn });
     },
     die() {
       doing.shift()?.answer({ is: 'lost', error: new KysoError('tokenUnavailable', 'died') });
@@ -152,3 +157,46 @@ t.test('a stopped crew takes nothing, and what was under way fails', async (t) =
   await crew.begin();
   t.equal(workers.length, 1, 'and starts nobody');
 });
+
+t.test('a worn worker works on until its successor is up, then finishes what it has and ends', async (t) => {
+  const { crew, workers, control } = await makeCrew(t, 1);
+  const [worn] = workers as [Fake];
+  control.mayStart = false;
+  const first = crew.perform(tasks('a', 1));
+  worn.finish(true);
+  t.same(await first, ['did a0']);
+  const second = crew.perform(tasks('b', 3));
+  await settle();
+  t.equal(worn.doing[0]?.name, 'b0', 'no successor came up: the worn one goes on');
+  worn.finish();
+  await settle();
+  control.mayStart = true;
+  await until(() => workers.length === 2);
+  const successor = workers[1]!;
+  t.equal(crew.size(), 1);
+  t.notOk(worn.life.stopped, 'it is in the middle of a task');
+  t.equal(successor.doing[0]?.name, 'b2');
+  successor.finish();
+  worn.finish();
+  t.same(await second, ['did b0', 'did b1', 'did b2'], 'no task was lost');
+  t.ok(worn.life.stopped);
+});
+
+t.test(
+  'a worn worker that is idle when its successor comes ends at once; so does one that finishes after a stop',
+  async (t) => {
+    const { crew, workers } = await makeCrew(t, 1);
+    const job = crew.perform(tasks('a', 1));
+    workers[0]!.finish(true);
+    await job;
+    await until(() => workers.length === 2);
+    await settle();
+    t.ok(workers[0]!.life.stopped);
+    void crew.perform(tasks('b', 2)).catch(() => {});
+    workers[1]!.finish(true);
+    await until(() => workers.length === 3);
+    t.notOk(workers[1]!.life.stopped);
+    await crew.stop();
+    t.ok(workers.every(({ life }) => life.stopped));
+  },
+);
