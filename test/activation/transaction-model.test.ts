@@ -95,7 +95,7 @@ async function walk(t: Test, world: TestSigner, person: TestPerson, steps: numbe
   return counts;
 }
 
-t.test('S9: random sequences of extensions and signings end as a small model says', async (t) => {
+t.test('S9, S93: random sequences of extensions and signings end as a small model says', async (t) => {
   const token = await signerToken(t);
   const show = async (t: Test, stores: Stores) => {
     const world = await newSigner(t, stores, token);

@@ -72,7 +72,7 @@ await rulesOnBothEngines(t, {
     t.notOk(kindsOf(signer.orders).includes('certificate'));
   },
 
-  'S74: a kill at any write ends in one key and one certificate after the restart': async (t, stores) => {
+  'S74, S89: a kill at any write ends in one key and one certificate after the restart': async (t, stores) => {
     const signer = fakeSigner();
     const { authority: healthy, store } = await newAuthority(stores, token, signer);
     let survived = false;

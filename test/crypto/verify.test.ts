@@ -50,7 +50,7 @@ function opensslSign(directory: string, pair: Pair, name: DigestName, digest: Bu
 }
 
 t.test(
-  'S12: signatures that openssl makes over SHA-256, -384 and -512 digests verify, for each key type',
+  'S12, S94: signatures that openssl makes over SHA-256, -384 and -512 digests verify, for each key type',
   async (t) => {
     const directory = t.testdir();
     for (const pair of pairs) {

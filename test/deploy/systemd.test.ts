@@ -25,6 +25,8 @@ t.test('S55: a unit gives its process its own links and secrets, and its own use
     const open = settings(unit, 'RestrictAddressFamilies');
     t.same(open, [['signer', 'ca'].includes(name) ? 'AF_UNIX' : 'AF_UNIX AF_INET AF_INET6'], name);
     t.same(settings(unit, 'LimitCORE'), ['0'], 'S4: no core dumps');
+    const rest = (text: string) => text.slice(text.indexOf('ProtectSystem='));
+    t.equal(rest(unit), rest(read('kyso-api.service')), 'what holds for one process holds for all');
   }
 });
 

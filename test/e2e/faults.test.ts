@@ -95,13 +95,13 @@ async function checkStore(t: Test, sandbox: Sandbox, load: Load): Promise<void> 
     const signing = intents.find(({ hashes }) => hashes.includes(hash))?.signing;
     return !signing || !spent.has(hash) || !releasedIds.has(signing) || !done.has(signing);
   });
-  t.same(lost, [], `S59, S66: all ${load.answered.size} signatures that were answered are in store and log`);
+  t.same(lost, [], `S59, S66, S91: all ${load.answered.size} signatures that were answered are in store and log`);
   const total = released.reduce((sum, signing) => sum + signing.signatures, 0);
   t.ok(total >= load.answered.size, 'and nothing was released without being recorded');
 }
 
 for (const victim of ['signer', 'worker', 'api'] as const) {
-  t.test(`kill -9 of ${victim} under load`, async (t) => {
+  t.test(`S66, S89: kill -9 of ${victim} under load`, async (t) => {
     const sandbox = await startSandbox(t);
     const person = await sandbox.newPerson();
     const load = await startLoad(t, sandbox, person);

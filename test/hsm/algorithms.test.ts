@@ -77,21 +77,24 @@ function opensslAccepts(t: Test, spki: Buffer, { digest, pss }: SignScheme, valu
 }
 
 for (const keyType of keyTypeNames) {
-  t.test(`${keyType}: openssl and node:crypto accept what the token signs by each signAlgo and digest`, async (t) => {
-    const key = { keyType, kek, ...(await token.generateKeyPair({ keyType, kek })) };
-    const used = new Set<string>();
-    for (const { oid, scheme } of schemesOf(keyType)) {
-      const message = randomBytes(40);
-      const value = hash(scheme.digest, message);
-      const what = `${oid} ${scheme.digest} ${scheme.pss?.saltLength ?? ''}`;
-      const [signature] = await token.sign({ ...key, ...scheme, digests: [value] });
-      t.ok(nodeAccepts(key.spki, scheme, message, signature!), what);
-      t.ok(opensslAccepts(t, key.spki, scheme, value, signature!), `${what}: openssl`);
-      t.notOk(nodeAccepts(key.spki, scheme, randomBytes(40), signature!), `${what}: another message`);
-      used.add(oid);
-    }
-    t.same([...used], token.signAlgos(keyType), 'each that the token is said to serve');
-  });
+  t.test(
+    `S94: ${keyType}: openssl and node:crypto accept what the token signs by each signAlgo and digest`,
+    async (t) => {
+      const key = { keyType, kek, ...(await token.generateKeyPair({ keyType, kek })) };
+      const used = new Set<string>();
+      for (const { oid, scheme } of schemesOf(keyType)) {
+        const message = randomBytes(40);
+        const value = hash(scheme.digest, message);
+        const what = `${oid} ${scheme.digest} ${scheme.pss?.saltLength ?? ''}`;
+        const [signature] = await token.sign({ ...key, ...scheme, digests: [value] });
+        t.ok(nodeAccepts(key.spki, scheme, message, signature!), what);
+        t.ok(opensslAccepts(t, key.spki, scheme, value, signature!), `${what}: openssl`);
+        t.notOk(nodeAccepts(key.spki, scheme, randomBytes(40), signature!), `${what}: another message`);
+        used.add(oid);
+      }
+      t.same([...used], token.signAlgos(keyType), 'each that the token is said to serve');
+    },
+  );
 }
 
 t.test('S56: the token serves all of the table; what it refuses of PSS is known beforehand', async (t) => {

@@ -32,7 +32,7 @@ function spoilSignature(nth: number) {
   return { restore, calls: () => calls };
 }
 
-t.test('S12: of a batch in which the token got one signature wrong, none is released', async (t) => {
+t.test('S12, S14: of a batch in which the token got one signature wrong, none is released', async (t) => {
   for (const keyType of subscriberKeyTypes) {
     const key = generate(keyType);
     const job = { keyType, kek: 'kek-1', ...key, digest: 'SHA-256' as const, digests: digests(5) };

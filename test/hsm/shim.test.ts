@@ -9,7 +9,7 @@ import { workerPids } from './workers.ts';
 // What the tests that use the shim rely on; its faults show there.
 const softHsm = await makeSoftHsmToken(t);
 
-t.test('the call log has each signature that was made, by all workers, with what was signed', async (t) => {
+t.test('S90: the call log has each signature that was made, by all workers, with what was signed', async (t) => {
   const shim = makeShim(t);
   const config = { ...softHsm.config, module: shim.module };
   const token = await startToken(config, softHsm.pin(), { onPinRefused: () => t.fail() });

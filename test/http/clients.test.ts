@@ -7,7 +7,7 @@ import { basic, lan, post, startApi } from './helpers.ts';
 
 const allOff = { numSignaturesAsText: false, openSlots: false, sendOtpBody: false, pssDefaults: false };
 
-t.test('what the operator changes about a client counts from the next request on', async (t) => {
+t.test('S10: what the operator changes about a client counts from the next request on', async (t) => {
   await onBothEngines(t, async (t, stores) => {
     const { app, csc, signer, store } = await startApi(t, { store: await stores.open(apiDomain) });
     const { 'client.list': list, 'client.set': set } = clientHandlers(store);

@@ -125,7 +125,7 @@ t.test('credentials/list answers the caller’s own', async (t) => {
   t.same((await csc('credentials/list', { userID: null })).json(), { credentialIDs: [] }, 'none is an empty list');
 });
 
-t.test('credentials/info', async (t) => {
+t.test('S14, S18: credentials/info says what a credential is, how many it signs at once, and SCAL "2"', async (t) => {
   const { csc, signer } = await startApi(t);
   signer.script['credentials.info'] = () => credential;
   const answer = await csc('credentials/info', { credentialID: 'c1' });

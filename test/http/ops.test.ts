@@ -54,5 +54,5 @@ t.test('/health/live and /health/ready', async (t) => {
   const production = await startApi(t, { config: { tier: 'production' } });
   production.signer.script.status = () => signerStatus;
   production.ca.script.status = () => ({ ready: true, token: true, store: true });
-  t.equal((await production.app.inject({ method: 'GET', url: '/health/ready' })).json().tier, 'production');
+  t.equal((await production.app.inject({ method: 'GET', url: '/health/ready' })).json().tier, 'production', 'S18');
 });

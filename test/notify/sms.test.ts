@@ -77,7 +77,7 @@ t.test('which answers are final', async (t) => {
   }
   t.notOk(
     gate.seen.some(({ url }) => url !== '/sms'),
-    'no redirect is followed',
+    'S30: no redirect is followed',
   );
   gate.answer = (response) => response.destroy();
   const cut = await failureOf(send({ url: gate.url, text: 'ascii' }));

@@ -13,7 +13,7 @@ const now = Date.UTC(2026, 10, 24, 3, 4, 5, 678);
 const subjectKeys = (Object.keys(keyTypes) as KeyTypeName[]).map((keyType) => [keyType, testKey(keyType)] as const);
 
 for (const authorityType of ['RSA-3072', 'EC-P256'] as const) {
-  t.test(`openssl accepts certificates under ${authorityType} without a word`, async (t) => {
+  t.test(`S94: openssl accepts certificates under ${authorityType} without a word`, async (t) => {
     const { root, issuing, issuingKey } = await testAuthority(authorityType, now);
     for (const [keyType, { spki }] of subjectKeys) {
       const draft = draftOf(profiles.individual, teacher, spki, now, issuing);

@@ -73,7 +73,7 @@ t.test('a process that starts alone reads its credentials, and api no PIN', asyn
   t.throws(() => bootAlone('signer', undefined), refused('configuration'));
 });
 
-t.test('tier "production" is claimed only behind walls', { skip: tierFor('/').why ?? false }, async (t) => {
+t.test('S18: tier "production" is claimed only behind walls', { skip: tierFor('/').why ?? false }, async (t) => {
   const directory = shortDirectory(t);
   t.equal(tierFor(directory).tier, 'production');
   chmodSync(directory, 0o777);
@@ -89,7 +89,7 @@ t.test('tier "production" is claimed only behind walls', { skip: tierFor('/').wh
   t.equal(tierAlone('api', directory, sqlite), 'development', 'root walks through walls');
 });
 
-t.test('alone, a process whose user owns the part of another one claims nothing', async (t) => {
+t.test('S18: alone, a process whose user owns the part of another one claims nothing', async (t) => {
   const real = process.getuid;
   t.teardown(() => {
     process.getuid = real as never;

@@ -40,13 +40,13 @@ async function showRules(t: Test, engine: 'sqlite' | 'postgresql', migrate: Migr
   await t.rejects(migrate(directory), refused('configuration'), 'an older Kyso on a newer store');
 }
 
-t.test('SQLite: migrations are applied once, whole, in order, unchanged', async (t) => {
+t.test('S71: SQLite: migrations are applied once, whole, in order, unchanged', async (t) => {
   const db = new Database(':memory:');
   t.teardown(() => db.close());
   await showRules(t, 'sqlite', async (directory) => migrateSqlite(db, directory));
 });
 
-t.test('PostgreSQL: the same, also for machines that start at once', async (t) => {
+t.test('S71: PostgreSQL: the same, also for machines that start at once', async (t) => {
   const cluster = await startPostgresql();
   t.teardown(() => cluster.stop());
   const url = await cluster.url();

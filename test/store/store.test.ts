@@ -68,7 +68,7 @@ t.test('one query text on both engines', async (t) => {
   });
 });
 
-t.test('S65: a PostgreSQL that went away says unavailable, and the next write finds it again', async (t) => {
+t.test('S65, S68: a PostgreSQL that went away says unavailable, and the next write finds it again', async (t) => {
   const cluster = await startPostgresql();
   t.teardown(() => cluster.stop());
   const url = await cluster.url();

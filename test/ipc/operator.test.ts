@@ -1,0 +1,32 @@
+import t from 'tap';
+import { apiContract } from '../../src/ipc/api-contract.ts';
+import { caContract } from '../../src/ipc/ca-contract.ts';
+import type { Contract, Link } from '../../src/ipc/contract.ts';
+import { notifyContract } from '../../src/ipc/notify-contract.ts';
+import { signerContract } from '../../src/ipc/signer-contract.ts';
+
+const asked = (contract: Contract, link: Link = 'operator') =>
+  Object.entries(contract).flatMap(([name, { links }]) => (links.includes(link) ? [name] : []));
+
+/** What an operator may ask for, of all processes. A person of a sandbox is made up; outside of it ca refuses that. */
+const allowed = [
+  ...['status', 'totpMove.attest', 'keys.rotate', 'keys.rotation', 'keys.retire'],
+  ...['authority.certificates', 'sandbox.issue', 'client.list', 'client.set'],
+];
+
+t.test('S16: an operator asks for nothing that signs, sets a PIN or shows a key', async (t) => {
+  const all = [signerContract, caContract, apiContract, notifyContract].flatMap((contract) => asked(contract));
+  t.same(
+    all.filter((method) => !allowed.includes(method)),
+    [],
+    'what is new here is to be thought over, and then named above',
+  );
+  t.ok(all.length >= 8);
+});
+
+t.test('S2, S84: only api may have something signed, and only ca gives orders', async (t) => {
+  const links = (method: keyof typeof signerContract) => signerContract[method].links;
+  for (const method of ['credentials.authorize', 'signatures.signHash'] as const) t.same(links(method), ['api']);
+  for (const method of ['feed.position', 'feed.push'] as const) t.same(links(method), ['ca']);
+  t.same(asked(caContract, 'api'), ['authority.certificates', 'status'], 'api cannot ask ca to sign anything');
+});
