@@ -24,7 +24,7 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
   kyso api|signer|ca|notify --dir DIR
-      one process alone; its keys come from CREDENTIALS_DIRECTORY (docs/architecture.md)
+      one process alone; its keys come from CREDENTIALS_DIRECTORY (docs/operations.md)
 
   DIR is KYSO_DIR when --dir is not given, or else var/demo in the checkout.
 `;
