@@ -122,7 +122,7 @@ t.test('S52: a module that hangs at its end does not hold up the stop', async (t
 });
 
 t.test('S11, S12, S51: a flipped bit and a wrong key are found, and nothing of the batch is released', async (t) => {
-  const opened = await open(t);
+  const opened = await open(t, { workers: 1 }); // a second one would still be at a batch that has failed
   const { token, shim, newJob } = opened;
   for (const keyType of ['EC-P256', 'RSA-2048'] as const) {
     const job = await newJob(keyType);
