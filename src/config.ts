@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
@@ -8,6 +8,21 @@ import { KysoError } from './base/errors.ts';
 
 const Closed = <P extends Record<string, Type.TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
+
+/** How the token of one process differs from what `pkcs11` says for both. */
+const TokenPlace = Closed({
+  module: Type.Optional(Type.String({ minLength: 1 })),
+  /**
+   * Names a token that its module's own tools made, with its PIN in place. Without it the token is a SoftHSM one that
+   * Kyso makes.
+   */
+  label: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+  /** What C_Initialize must be told (`pReserved`); NSS wants its database's place. */
+  libraryParameters: Type.Optional(Type.String({ minLength: 1 })),
+  /** What the module reads from its environment, which is otherwise empty. Holds no secrets. */
+  environment: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Z][A-Z0-9_]*$' }), Type.String())),
+  workers: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+});
 
 /** `kyso.json` in the directory of an installation. It holds no secrets: those come by descriptor or credential file. */
 const ConfigFile = Closed({
@@ -49,7 +64,12 @@ const ConfigFile = Closed({
       perQuarterHour: Type.Integer({ minimum: 1, maximum: 10_000 }),
     }),
   ),
-  pkcs11: Closed({ module: Type.String({ minLength: 1 }), workers: Type.Integer({ minimum: 1, maximum: 64 }) }),
+  pkcs11: Closed({
+    module: Type.String({ minLength: 1 }),
+    workers: Type.Integer({ minimum: 1, maximum: 64 }),
+    signer: Type.Optional(TokenPlace),
+    ca: Type.Optional(TokenPlace),
+  }),
   store: Type.Union([
     Closed({ engine: Type.Literal('sqlite') }),
     Closed({
@@ -110,6 +130,22 @@ function isNetwork(text: string): boolean {
   const version = isIP(address);
   if (version === 0 || more.length > 0) return false;
   return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+/** The labels of Kyso's two tokens, where the configuration names no others. */
+export const tokenNames = { signer: 'kyso-signer', ca: 'kyso-ca' } as const;
+
+/**
+ * How a process reaches its token. `own`: a SoftHSM token that Kyso makes, whose configuration file lies with it;
+ * otherwise one that exists already.
+ */
+export function tokenOf(config: Pick<Config, 'directory' | 'pkcs11'>, owner: 'signer' | 'ca') {
+  const { signer, ca, ...common } = config.pkcs11;
+  const { environment = {}, ...place } = { ...common, ...{ signer, ca }[owner] };
+  const own = place.label === undefined;
+  const file = join(pathsOf(config).token(owner), 'softhsm2.conf');
+  const found = own && existsSync(file) ? { SOFTHSM2_CONF: file } : {};
+  return { own, token: { label: tokenNames[owner], ...place, environment: { ...found, ...environment } } };
 }
 
 /** Where everything of an installation lies. Each process owns the directory of its name (mode 0700). */

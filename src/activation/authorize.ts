@@ -13,6 +13,7 @@ import { openDek } from './keys.ts';
 import { openWithPin, pinBytes, pinCleared } from './pin.ts';
 import { insertAuthorization, newSad, sadLifetime, transactionCap } from './sad.ts';
 import { claimCode } from './totp.ts';
+import { assertOpens } from './usable-keys.ts';
 
 type Request = Params<SignerContract, 'credentials.authorize'>;
 
@@ -21,7 +22,7 @@ type Request = Params<SignerContract, 'credentials.authorize'>;
  * here and signing, nothing at rest can open the key; the SAD carries the missing part. With `openSlots` there may be
  * fewer hashes than signatures: extendTransaction names the rest.
  * @throws KysoError feedStale | clockUntrusted | credentialUnknown | credentialDisabled | certificateExpired |
- *   digestLength | numSignaturesInvalid | otpInvalid | otpLocked | pinInvalid | pinLocked
+ *   keyUnusable | digestLength | numSignaturesInvalid | otpInvalid | otpLocked | pinInvalid | pinLocked
  */
 export async function authorize(
   signer: Signer,
@@ -35,12 +36,14 @@ export async function authorize(
   const open = request.numSignatures - digests.length;
   if (open < 0 || (open > 0 && !request.openSlots)) throw new KysoError('numSignaturesInvalid');
 
+  const key = await signer.rows.keys.find(signer.store.read, { id: credential.key });
+  if (!key) throw new KysoError('integrity', 'a credential without a key');
+  assertOpens(signer, key); // before a code is used up for it
   if (credential.otp === 'email') await claimEmailCode(signer, credential, request);
   else await claimCode(signer, subscriber, request.otp, request.request);
   await failpoint('authorize.codeClaimed');
-  const key = await signer.rows.keys.find(signer.store.read, { id: credential.key });
   const vault = await signer.rows.vaults.find(signer.store.read, { subscriber });
-  if (!key || !vault) throw new KysoError('integrity', 'a credential without key or vault');
+  if (!vault) throw new KysoError('integrity', 'a credential without a vault');
   const pin = pinBytes(request.pin);
   const privateKey = await openWithPin(signer, vault, pin, request.request).finally(() => wipe(pin));
   const dek = await openDek(privateKey, key).finally(() => wipe(privateKey));

@@ -57,6 +57,8 @@ export type Signer = {
   running: Set<string>;
   attestationSpki: Buffer;
   hashes: HashMemory;
+  /** The kinds of keys that the store has: see `usable-keys.ts`. */
+  keyKinds: Set<string>;
   /** Refused requests that are not in the log yet. */
   refusals: Refusals;
   /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */

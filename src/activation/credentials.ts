@@ -31,11 +31,12 @@ export async function describeCredential(
   const keyType = credential.keyType as KeyTypeName;
   // A frozen account disables the key and leaves the certificate as it is.
   const person = await signer.rows.subscribers.find(signer.store.read, { id: subscriber });
-  const usable = !expired && !credential.blocked && person?.status === 'active';
+  const signAlgos = signer.token.signAlgos(keyType);
+  const usable = !expired && !credential.blocked && person?.status === 'active' && signAlgos.length > 0;
   return {
     keyStatus: usable ? ('enabled' as const) : ('disabled' as const),
     keyType,
-    signAlgos: signer.token.signAlgos(keyType),
+    signAlgos,
     otp: credential.otp as 'totp' | 'email',
     certStatus: expired ? ('expired' as const) : credential.blocked ? ('suspended' as const) : ('valid' as const),
     chain: JSON.parse(credential.chain) as string[],

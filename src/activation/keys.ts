@@ -10,6 +10,8 @@ import { open, seal } from '../crypto/seal.ts';
 import type { Attestation, AttestationPayload, Order } from '../ipc/feed.ts';
 import type { Key, SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer, tokenLabels } from './context.ts';
+import { intendKey, keyCommitted } from './kept-keys.ts';
+import { assertSameCustody, noteKeyKind } from './usable-keys.ts';
 
 type MakeKeyOrder = Extract<Order, { kind: 'makeKey' }>;
 type KeyFacts = Pick<Key, 'id' | 'subscriber' | 'keyVersion' | 'keyType' | 'spki' | 'kek' | 'mechanism'>;
@@ -31,6 +33,8 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
   if (!vault) throw new KysoError('orderRefused', 'no such subscriber');
 
   const id = newId();
+  assertSameCustody(signer);
+  await intendKey(signer, id);
   const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek: tokenLabels.kek, name: id });
   await failpoint('key.generated');
   const lineHash = Buffer.from(order.lineHash, 'base64');
@@ -48,6 +52,8 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
 
   const createdAt = signer.time.now();
   const commit = async (tx: SignerTx) => {
+    await keyCommitted(signer, tx, base);
+    await noteKeyKind(signer, tx, base);
     await signer.rows.keys.insert(tx, {
       ...base,
       credential: credentialID,

@@ -2,7 +2,14 @@ import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 
 /** Facts of the store as a whole. `caFeedKey` is the SPKI (base64) of the ca that this signer obeys. */
-export type SettingName = 'epoch' | 'feedPlace' | 'lastInstant' | 'caFeedKey' | 'attestationKey';
+export type SettingName =
+  | 'epoch'
+  | 'feedPlace'
+  | 'lastInstant'
+  | 'caFeedKey'
+  | 'attestationKey'
+  | 'keyKinds'
+  | `making.${string}`;
 
 export async function readSetting(rows: SignerRows, tx: SignerTx, name: SettingName): Promise<string | undefined> {
   return (await rows.settings.find(tx, { name }))?.value;

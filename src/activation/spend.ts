@@ -108,7 +108,9 @@ async function assertInOrder(signer: Signer, request: Request): Promise<void> {
 /** What the request's algorithm members mean for this key, as far as the token can do it. */
 function schemeOf(signer: Signer, keyType: KeyTypeName, request: Request): SignScheme {
   const { signAlgo, hashAlgo, signAlgoParams } = request;
-  if (!signer.token.signAlgos(keyType).includes(signAlgo)) throw new KysoError('signAlgoInvalid');
+  const served = signer.token.signAlgos(keyType);
+  if (served.length === 0) throw new KysoError('keyUnusable', `the token can no longer use ${keyType} keys`);
+  if (!served.includes(signAlgo)) throw new KysoError('signAlgoInvalid');
   const params = signAlgoParams === undefined ? undefined : Buffer.from(signAlgoParams, 'base64');
   const scheme = resolveScheme(keyType, signAlgo, hashAlgo, params);
   if (!signer.token.serves(keyType, scheme)) throw new KysoError('signAlgoParamsInvalid');

@@ -21,12 +21,15 @@ import { extendTransaction } from './extend.ts';
 import { feedReceiver } from './feed.ts';
 import { feedState, formatPlace, parsePlace } from './feed-state.ts';
 import { history } from './history.ts';
+import { collectOrphan } from './kept-keys.ts';
 import { dispatchNotices, type NoticeDispatch } from './notices.ts';
+import { assertRowsOfToken, assertTokenOfStore } from './own-token.ts';
 import { counting } from './refusals.ts';
 import { readSetting, writeSetting } from './settings.ts';
 import { signHash, sweep } from './sign.ts';
 import { trustedTime } from './time.ts';
 import { attestMove, beginMove, cancelMove, confirmMove } from './totp-move.ts';
+import { lossOf, lostKinds, readKeyKinds } from './usable-keys.ts';
 
 type Parts = Pick<Signer, 'store' | 'token' | 'clock' | 'instance' | 'pinCost'> & {
   codeLimits?: CodeLimits;
@@ -74,7 +77,9 @@ export async function startSigner({
   ...parts
 }: Parts): Promise<StartedSigner> {
   const { store, token, clock } = parts;
+  await assertTokenOfStore(store, token);
   const { mac, rows } = await openRows(store, token);
+  await assertRowsOfToken(store, rows);
   const read = (name: Parameters<typeof readSetting>[2]) => readSetting(rows, store.read, name);
   const [epoch, place, lastInstant, caFeedKey, attestationKey] = await Promise.all([
     read('epoch'),
@@ -101,11 +106,15 @@ export async function startSigner({
     time: trustedTime(clock, Number(lastInstant ?? 0)),
     feed: feedState(clock, parsePlace(place)),
     attestationSpki: Buffer.from(attestationKey, 'base64'),
+    keyKinds: await readKeyKinds({ store, rows }),
     refusals: new Map(),
     running: new Set(),
     hashes: new Map(),
   };
   await sweep(signer);
+  await collectOrphan(signer);
+  const loss = lossOf(signer);
+  if (loss) onError(loss);
   const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });
   return { signer, handlers: signerHandlers(signer, feedReceiver(signer, caKey)), notices };
 }
@@ -138,11 +147,13 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
       const feed = signer.feed.isFresh();
       const token = signer.token.status().ready;
       const store = signer.store.works();
+      const lost = lostKinds(signer);
       return {
-        ready: token && store && feed && signer.time.isTrusted(),
+        ready: token && store && feed && signer.time.isTrusted() && lost.length === 0,
         token,
         store,
         feed,
+        ...(lost.length > 0 && { lost }),
         ...(age !== undefined && { feedAge: Math.round(age) }),
         notify: signer.notifyState(),
       };

@@ -62,6 +62,8 @@ export type Token = {
    * that started last found, and all of the table before the first is up.
    */
   signAlgos(keyType: KeyTypeName): string[];
+  /** Whether subscribers' keys that it makes stay in it, since it cannot wrap. */
+  keeps(): boolean;
   /** Whether this token can use keys of this type that are kept in this way, a wrapping mechanism or "resident". */
   opens(keyType: KeyTypeName, mechanism: string): boolean;
   /** Whether this token can sign in this way with a key of this type: not every one takes every PSS parameter. */
@@ -162,6 +164,7 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
     destroyResident: (request) => one('destroyResident', request),
     publicKey: (request) => one('publicKey', request),
     signAlgos: (keyType) => (capabilities ? servedAlgos(capabilities, keyType) : signAlgosOf(keyType)),
+    keeps: () => capabilities?.custody === 'resident',
     opens: (keyType, mechanism) => capabilities === undefined || opens(capabilities, keyType, mechanism),
     serves: (keyType, scheme) => capabilities === undefined || serves(capabilities, keyType, scheme),
     status: () => ({ ready: signers.size() > 0, workers: signers.size() }),

@@ -189,6 +189,8 @@ export const signerContract = {
       token: Type.Boolean(),
       store: Type.Boolean(),
       feed: Type.Boolean(),
+      /** Kinds of keys that do not sign, since the PKCS#11 module lost what they need. */
+      lost: Type.Optional(Type.Array(Text(200))),
       feedAge: Type.Optional(Instant),
       /** `delayed`: messages wait longer than they should, since a mail server or gateway is away. */
       notify: Type.Enum(['ok', 'delayed', 'away']),

@@ -7,15 +7,16 @@ import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { enrolAttestationKey, initAuthority } from '../ca/ceremony.ts';
 import { residentKeys as caKeys } from '../ca/context.ts';
-import { type Config, type ConfigFile, checkConfig, hasCatcher, pathsOf } from '../config.ts';
+import { type Config, type ConfigFile, checkConfig, hasCatcher, pathsOf, tokenOf } from '../config.ts';
 import { createResidentKeys, initialiseSoftHsmToken } from '../hsm/init.ts';
 import type { Token } from '../hsm/pool.ts';
 import type { ResidentKeySpec } from '../hsm/protocol.ts';
 import { certificatePem } from '../pki/pem.ts';
 import { caDomain } from '../store/ca/tables.ts';
 import { signerDomain } from '../store/signer/tables.ts';
+import { readPin } from './secrets.ts';
 import { openDomain } from './stores.ts';
-import { openToken, tokenNames } from './tokens.ts';
+import { openToken } from './tokens.ts';
 import { handOver, ownDirectory, type Tier, tierFor } from './users.ts';
 
 const signerKeys: ResidentKeySpec[] = [
@@ -132,7 +133,7 @@ export async function enrolSigner(config: Config): Promise<void> {
   const paths = pathsOf(config);
   if (!existsSync(paths.feedKey))
     throw new KysoError('configuration', 'run kyso ca init first: signer enrols its feed key');
-  const token = await openToken(config, 'signer', readFileSync(join(paths.secrets, 'signer.pin')));
+  const token = await openToken(config, 'signer', readPin(config, 'signer'));
   const store = await openDomain(config, signerDomain);
   try {
     await enrolCa(store, token, readFileSync(paths.feedKey));
@@ -144,17 +145,22 @@ export async function enrolSigner(config: Config): Promise<void> {
   writeFileSync(paths.initialised, `${new Date(systemClock.now()).toISOString()}\n`);
 }
 
-/** A new SoftHSM token with its keys. Its PINs, 192 random bits each, are kept where only the supervisor's user reads. */
+/**
+ * A token with its keys. Kyso makes SoftHSM ones itself, with PINs of 192 random bits that are kept where only the
+ * supervisor's user reads; a token that the configuration names exists already, and so does its PIN.
+ */
 async function makeToken(config: Config, owner: 'signer' | 'ca', keys: ResidentKeySpec[], tier: Tier): Promise<Token> {
   const paths = pathsOf(config);
   ownDirectory(paths.own(owner), owner, tier);
   mkdirSync(paths.secrets, { recursive: true, mode: 0o700 });
-  const pin = newSecret(join(paths.secrets, `${owner}.pin`));
-  const soPin = newSecret(join(paths.secrets, `${owner}.so-pin`));
-  const { module } = config.pkcs11;
-  const label = tokenNames[owner];
-  const environment = await initialiseSoftHsmToken({ module, tokenDirectory: paths.token(owner), label, pin, soPin });
-  await createResidentKeys({ module, label, environment, pin, keys });
+  if (tokenOf(config, owner).own) {
+    const pin = newSecret(join(paths.secrets, `${owner}.pin`));
+    const soPin = newSecret(join(paths.secrets, `${owner}.so-pin`));
+    const { module, label } = tokenOf(config, owner).token;
+    await initialiseSoftHsmToken({ module, tokenDirectory: paths.token(owner), label, pin, soPin });
+  }
+  const pin = readPin(config, owner);
+  await createResidentKeys({ ...tokenOf(config, owner).token, pin: Buffer.from(pin), keys });
   return openToken(config, owner, pin);
 }
 

@@ -17,7 +17,8 @@ export function readSecrets(config: Config, name: ProcessName): Boot['secrets'] 
   for (const secret of secretFiles[name]) {
     const file = secretFile(config, name, secret);
     try {
-      secrets[secret] = readFileSync(file);
+      const content = readFileSync(file);
+      secrets[secret] = secret === 'token-pin' ? trimmed(content) : content;
     } catch (cause) {
       const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
       const needed = !optional.includes(secret) || (secret === 'tls-key' && config.http.tls !== undefined);
@@ -26,6 +27,24 @@ export function readSecrets(config: Config, name: ProcessName): Boot['secrets'] 
     }
   }
   return secrets;
+}
+
+/**
+ * The PIN of a token, from its file; a line feed at the end, as editors leave it, does not count.
+ * @throws KysoError configuration — it cannot be read
+ */
+export function readPin(config: Config, owner: 'signer' | 'ca'): Buffer {
+  const file = secretFile(config, owner, 'token-pin');
+  try {
+    return trimmed(readFileSync(file));
+  } catch (cause) {
+    throw new KysoError('configuration', `the PIN of the token of ${owner} cannot be read: ${file}`, { cause });
+  }
+}
+
+/** Without a line feed at the end. */
+function trimmed(pin: Buffer): Buffer {
+  return Buffer.from(pin.toString('latin1').replace(/\r?\n$/, ''), 'latin1');
 }
 
 /** Tokens' PINs are one file each; the TLS key lies where the configuration says. */

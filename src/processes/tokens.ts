@@ -3,12 +3,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { equalBytes } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
-import { type Config, pathsOf } from '../config.ts';
+import { type Config, pathsOf, tokenOf } from '../config.ts';
 import { startToken, type Token } from '../hsm/pool.ts';
 import { log } from './log.ts';
-
-/** The labels of Kyso's two tokens. */
-export const tokenNames = { signer: 'kyso-signer', ca: 'kyso-ca' } as const;
 
 /**
  * Opens a token with its PIN. A PIN that the token refused is remembered on disk and not tried again, so that no
@@ -16,12 +13,13 @@ export const tokenNames = { signer: 'kyso-signer', ca: 'kyso-ca' } as const;
  * @throws KysoError tokenPinRefused — the message names the fix
  */
 export async function openToken(config: Config, owner: 'signer' | 'ca', pin: Uint8Array): Promise<Token> {
+  const { token: place } = tokenOf(config, owner);
   const refusals = join(pathsOf(config).own(owner), 'token-pin-refused');
   const fingerprint = createHash('sha256').update('kyso token pin').update(pin).digest();
   const why = () =>
     new KysoError(
       'tokenPinRefused',
-      `the token ${tokenNames[owner]} refuses its PIN: put the right one in place; a PIN that was refused is not tried again (${refusals})`,
+      `the token ${place.label} refuses its PIN: put the right one in place; a PIN that was refused is not tried again (${refusals})`,
     );
   if (existsSync(refusals) && equalBytes(readFileSync(refusals), fingerprint)) throw why();
 
@@ -35,32 +33,17 @@ export async function openToken(config: Config, owner: 'signer' | 'ca', pin: Uin
   };
 
   let refused = false;
-  const token = await startToken(
-    {
-      module: config.pkcs11.module,
-      label: tokenNames[owner],
-      environment: tokenEnvironment(config, owner),
-      workers: config.pkcs11.workers,
+  const token = await startToken(place, Buffer.from(pin), {
+    onPinRefused() {
+      refused = true;
+      remember();
     },
-    Buffer.from(pin),
-    {
-      onPinRefused() {
-        refused = true;
-        remember();
-      },
-      onTrouble: (error) => log('token', { owner, error }),
-    },
-  );
+    onTrouble: (error) => log('token', { owner, error }),
+  });
   if (refused) {
     await token.stop();
     throw why();
   }
   if (token.status().ready) rmSync(refusals, { force: true });
   return token;
-}
-
-/** What a worker's environment must say for the module to find its token: for SoftHSM, where its configuration is. */
-export function tokenEnvironment(config: Config, owner: 'signer' | 'ca'): Record<string, string> {
-  const file = join(pathsOf(config).token(owner), 'softhsm2.conf');
-  return existsSync(file) ? { SOFTHSM2_CONF: file } : {};
 }

@@ -57,7 +57,9 @@ export type TestSigner = {
   /** Lets time pass, and ca be heard afterwards. */
   advance(milliseconds: number): Promise<void>;
   /** Another life, or a second signer: the same store, token and ca. */
-  again(changes?: Partial<{ instance: string; clock: FakeClock; store: SignerStore }>): Promise<TestSigner>;
+  again(
+    changes?: Partial<{ instance: string; clock: FakeClock; store: SignerStore; token: Token }>,
+  ): Promise<TestSigner>;
   /** A person with a credential, activated unless told otherwise. */
   newPerson(options?: PersonOptions): Promise<TestPerson>;
 };
