@@ -75,6 +75,11 @@ export type Token = {
 };
 
 const defaultDeadline = 30_000;
+/**
+ * Milliseconds for one task of a signing worker, which takes about 30: a call that hangs is found while its job still
+ * has time for another worker, and a token that hung serves again within ten seconds (S51, S52).
+ */
+const longestTask = 8000;
 
 /**
  * Starts the workers of a token, one after another: two logins at the same time fail on SoftHSM 2.6.1. Resolves when
@@ -87,9 +92,10 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
   let capabilities: Capabilities | undefined;
   let closed = false;
 
-  const crewOptions = { deadline, start: startInTurn, report: (error: unknown) => events.onTrouble?.(error) };
-  const signers = createCrew({ ...crewOptions, seats: workers });
-  const generator = createCrew({ ...crewOptions, seats: 1 });
+  const crewOptions = { deadline, report: (error: unknown) => events.onTrouble?.(error) };
+  const startSigner = () => startInTurn(Math.min(deadline, longestTask));
+  const signers = createCrew({ ...crewOptions, seats: workers, start: startSigner });
+  const generator = createCrew({ ...crewOptions, seats: 1, start: () => startInTurn(deadline) });
   let generatorBegun: Promise<void> | undefined;
 
   /** Whoever logs in waits for whoever did before. */
@@ -102,10 +108,10 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
     return done;
   }
 
-  function startInTurn() {
+  function startInTurn(taskDeadline: number) {
     return inTurn(async () => {
       try {
-        const started = await startWorker({ ...workerConfig, pin, deadline });
+        const started = await startWorker({ ...workerConfig, pin, deadline: taskDeadline });
         capabilities = started.capabilities;
         return started.worker;
       } catch (error) {
