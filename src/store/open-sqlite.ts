@@ -68,6 +68,7 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
 
   async function commitGroup(group: Job[]): Promise<void> {
     try {
+      if (writer.inTransaction) writer.exec('ROLLBACK');
       begin.run();
       const [only] = group;
       if (only && group.length === 1) await only.run();
@@ -84,7 +85,7 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
     for (const job of group) job.settle(job.error);
   }
 
-  /** A rollback that fails must not end the queue: whoever comes next learns from BEGIN that the store is unusable. */
+  /** One that fails must not end the queue: the next group tries it again, and is not recorded while it fails. */
   function rollBack(): void {
     try {
       if (writer.inTransaction) writer.exec('ROLLBACK');
