@@ -1,12 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 
 /** A private PostgreSQL cluster from Debian's package, on a unix socket only. `url()` makes a fresh database. */
-export type Cluster = { url(): Promise<string>; stop(): Promise<void> };
+export type Cluster = {
+  url(): Promise<string>;
+  /** Ends the server as a crash does, and starts it again. */
+  crash(): Promise<void>;
+  stop(): Promise<void>;
+};
 
 export async function startPostgresql(): Promise<Cluster> {
   const bin = binaries();
@@ -26,12 +31,21 @@ export async function startPostgresql(): Promise<Cluster> {
   const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'max_connections=200'];
   const command = [join(bin, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])];
   // The shell waits for the end of its input, which comes with the end of this process, however that ends.
-  const server = spawn('sh', ['-c', '"$@" & read _; kill -INT $!; wait', 'sh', ...command], {
-    ...options,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
+  const start = () =>
+    spawn('sh', ['-c', '"$@" & read _; kill -INT $!; wait', 'sh', ...command], {
+      ...options,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+  let server = start();
   const socketUrl = (database: string) => `postgresql://kyso@/${database}?host=${encodeURIComponent(directory)}`;
   await untilReady(socketUrl('postgres'));
+
+  /** Also of one that crashed: the shell around it ends with its input. */
+  async function stop(): Promise<void> {
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    server.stdin.end();
+    await ended;
+  }
 
   let databases = 0;
   return {
@@ -43,10 +57,15 @@ export async function startPostgresql(): Promise<Cluster> {
       await client.end();
       return socketUrl(`kyso_${databases}`);
     },
+    async crash() {
+      const [postmaster] = readFileSync(join(data, 'postmaster.pid'), 'latin1').split('\n');
+      process.kill(Number(postmaster), 'SIGQUIT');
+      await stop();
+      server = start();
+      await untilReady(socketUrl('postgres'));
+    },
     async stop() {
-      const ended = new Promise((resolve) => server.once('exit', resolve));
-      server.stdin.end();
-      await ended;
+      await stop();
       rmSync(directory, { recursive: true, force: true });
     },
   };
