@@ -11,7 +11,9 @@ export type Limits = {
   headers: number;
   /** For a whole request, its body included. */
   request: number;
-  /** How often the two are looked at: what is too slow may live longer by this. */
+  /** For a handler: four times what the largest batch takes on a token that others use, too. */
+  handler: number;
+  /** How often the three are looked at: what is too slow may live longer by this. */
   interval: number;
   /** A socket on which nothing moves in either direction. */
   idleSocket: number;
@@ -35,6 +37,7 @@ export type Limits = {
 export const usualLimits: Limits = {
   headers: 10_000,
   request: 20_000,
+  handler: 60_000,
   interval: 2_000,
   idleSocket: 90_000,
   keepAlive: 65_000,

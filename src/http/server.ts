@@ -8,6 +8,7 @@ import { faultOf } from './fault.ts';
 import { type Limits, listener, usualLimits } from './listener.ts';
 import { logAnswers, logFault, loggerOptions } from './log.ts';
 import { networks } from './networks.ts';
+import { endSlowHandlers } from './slow-handlers.ts';
 import { refuseBadWays } from './ways.ts';
 
 declare module 'fastify' {
@@ -16,9 +17,6 @@ declare module 'fastify' {
     authentication?: 'none' | 'basic' | 'bearer' | 'activation' | 'password';
   }
 }
-
-/** Milliseconds for a handler: four times what the largest batch takes on a token that others use, too (S27). */
-const handlerTimeout = 60_000;
 
 /**
  * Answers hold tokens and personal data: nobody keeps them, guesses their type, frames them or reads them from another
@@ -52,7 +50,6 @@ export function createServer(config: ApiConfig, limits: Limits = usualLimits): F
     requestIdHeader: false,
     rewriteUrl: ({ url = '' }) => withSingleSlashes(url),
     bodyLimit,
-    handlerTimeout,
     serverFactory: (answer) => {
       const made = listener(answer, limits, { tls, isProxy });
       wind = made.wind;
@@ -98,6 +95,7 @@ export function createServer(config: ApiConfig, limits: Limits = usualLimits): F
   app.addHook('onSend', async (_request, reply) => {
     if (stopping) reply.header('Connection', 'close');
   });
+  endSlowHandlers(app, limits.handler, limits.interval);
   refuseBadWays(app, config);
   readJsonOnly(app);
   logAnswers(app);

@@ -53,11 +53,12 @@ export function sealedQueries(name: string, table: SealedPgTable) {
   const insert = by('insert', insertion);
   const insertOnce = by('insertOnce', (tx) => insertion(tx).onConflictDoNothing().returning());
   const lock = by('lock', (tx, names) => update(tx, unchanged, matches(names)));
-  const replace = by('replace', (tx) => {
+  const replace = by('replace', (tx, names) => {
     const were = [primary, 'version', 'mac'].map((column) => eq(columns[column]!, given(`old ${column}`)));
+    const changed = names.filter((column) => column in columns);
     return tx.db
       .update(table)
-      .set(all as never)
+      .set(Object.fromEntries(changed.map((column) => [column, all[column]])) as never)
       .where(and(...were))
       .returning({ version: table.version });
   });
@@ -73,10 +74,13 @@ export function sealedQueries(name: string, table: SealedPgTable) {
       const found = Object.entries(key).map(([column, value]) => eq(columns[column]!, value));
       return update(tx, unchanged, and(...found, only)) as Promise<Rows>;
     },
-    /** Writes `row` in the place of `before`, if that is still there as it was. */
-    replace: (tx: Db, row: Values, before: Values) =>
+    /**
+     * Writes `changes` to the row that was `before`, if that is still there as it was. Columns that stay are not named:
+     * naming one has its indexes written anew.
+     */
+    replace: (tx: Db, changes: Values, before: Values) =>
       replace(tx, {
-        ...row,
+        ...changes,
         ...{ [`old ${primary}`]: before[primary], 'old version': before.version, 'old mac': before.mac },
       }),
   };

@@ -68,7 +68,8 @@ export function sealedTable<T extends SealedPgTable>(name: string, table: T, mac
     },
     async replace(tx, row, changes) {
       const sealed = mac.seal(name, { ...row, ...changes, version: row.version + 1 });
-      const written = await queries.replace(tx, sealed, row);
+      const { version, mac: proof } = sealed;
+      const written = await queries.replace(tx, { ...changes, version, mac: proof }, row);
       if (written.length !== 1) throw new Error(`${name}: replaced a row that was not locked`);
       return sealed;
     },

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { errorCodes } from 'fastify';
 import t from 'tap';
 import { faultOf } from '../../src/http/fault.ts';
+import { usualLimits } from '../../src/http/listener.ts';
 import { createServer } from '../../src/http/server.ts';
 import { config, post, startApi } from './helpers.ts';
 
@@ -70,12 +71,21 @@ t.test('S27: every phase of a request has an end', async (t) => {
     [headersTimeout, requestTimeout, keepAliveTimeout, timeout, maxConnections],
     [10_000, 20_000, 65_000, 90_000, 4096],
   );
-  const bare = createServer(config);
+  t.equal(usualLimits.handler, 60_000);
+  const bare = createServer(config, { ...usualLimits, handler: 300, interval: 50 });
   t.teardown(() => bare.close());
-  bare.get('/', { config: { authentication: 'none' } }, async ({ routeOptions }) => ({
-    ms: routeOptions.handlerTimeout,
-  }));
-  t.same((await bare.inject('/')).json(), { ms: 60_000 });
+  const answer = Promise.withResolvers<object>();
+  bare.get('/slow', { config: { authentication: 'none' } }, () => answer.promise);
+  bare.get('/quick', { config: { authentication: 'none' } }, async () => ({ quick: true }));
+  // Nothing else keeps the process awake here.
+  const awake = setInterval(() => {}, 1000);
+  const slow = await bare.inject('/slow');
+  clearInterval(awake);
+  t.equal(slow.statusCode, 503, 'S52: a handler that hangs is answered for');
+  t.match(slow.json(), { error: 'temporarily_unavailable' });
+  answer.resolve({ late: true });
+  await answer.promise;
+  t.same((await bare.inject('/quick')).json(), { quick: true });
   const late = new errorCodes.FST_ERR_HANDLER_TIMEOUT('60000', '/csc/v1/info');
   t.same(faultOf(late), { kind: 'unavailable' }, 'a handler that takes too long is 503');
 });

@@ -1,0 +1,25 @@
+import { errorCodes, type FastifyInstance, type FastifyReply } from 'fastify';
+
+/**
+ * Answers for handlers that take longer than `most` milliseconds, looked at every `interval` (S27). Fastify's own
+ * `handlerTimeout` makes an AbortController for each request, which costs as much as all our hooks together.
+ */
+export function endSlowHandlers(app: FastifyInstance, most: number, interval = 1000): void {
+  const running = new Map<FastifyReply, number>();
+  const timer = setInterval(() => {
+    const late = performance.now() - most;
+    for (const [reply, since] of running) {
+      if (since > late) break; // the others came later
+      running.delete(reply);
+      if (reply.raw.headersSent) reply.raw.destroy();
+      else reply.send(new errorCodes.FST_ERR_HANDLER_TIMEOUT(String(most), reply.request.routeOptions.url ?? ''));
+    }
+  }, interval).unref();
+  app.addHook('onRequest', async (_request, reply) => {
+    running.set(reply, performance.now());
+  });
+  app.addHook('onResponse', async (_request, reply) => {
+    running.delete(reply);
+  });
+  app.addHook('onClose', async () => clearInterval(timer));
+}
