@@ -185,7 +185,7 @@ t.test('a worn worker works on until its successor is up, then finishes what it 
 t.test(
   'a worn worker that is idle when its successor comes ends at once; so does one that finishes after a stop',
   async (t) => {
-    const { crew, workers } = await makeCrew(t, 1);
+    const { crew, workers } = await makeCrew(t, 1, 1000); // the job that is left undone keeps the process for so long
     const job = crew.perform(tasks('a', 1));
     workers[0]!.finish(true);
     await job;
