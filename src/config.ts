@@ -162,6 +162,10 @@ export function pathsOf(config: Pick<Config, 'directory'>) {
     feedKey: at('enrolled', 'ca-feed.spki'),
     rootCertificate: at('enrolled', 'root.pem'),
     own: (process: 'api' | 'signer' | 'ca' | 'notify' | 'catcher') => at(process),
+    /** The signer's secrets, sealed to its custodians; says nothing to anybody else. */
+    backup: at('signer', 'backup.json'),
+    /** How far the signer's store had come. */
+    watermark: at('signer', 'watermark'),
     token: (process: 'signer' | 'ca') => at(process, 'token'),
     socket: (process: 'signer' | 'ca' | 'notify' | 'api') => join(runDirectory(config.directory), process, 'socket'),
   };

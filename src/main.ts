@@ -15,6 +15,22 @@ async function run(command: string, args: string[]): Promise<number | undefined>
       const step = args[0] && !args[0].startsWith('-') ? args[0] : undefined;
       if (command === 'signer' && step === 'attest-phone')
         return (await import('./cli/attest-phone.ts')).attestPhone(args.slice(1));
+      if (command === 'signer' && (step === 'init' || step === 'restore')) {
+        const ceremony = {
+          ...(await import('./processes/signer-ceremony.ts')),
+          ...(await import('./processes/custody.ts')),
+        };
+        return (await import('./cli/signer-ceremony.ts')).signerCeremony(step, args.slice(1), ceremony);
+      }
+      if (command === 'signer' && step === 'backup')
+        return (await import('./cli/signer-backup.ts')).signerBackup(args.slice(1));
+      if (command === 'signer' && step === 'restored')
+        return (await import('./cli/signer-restored.ts')).signerRestored(
+          args.slice(1),
+          (await import('./processes/restored.ts')).declareRestored,
+        );
+      if (command === 'signer' && (step === 'rotate' || step === 'rotation'))
+        return (await import('./cli/signer-keys.ts')).signerKeys(step, args.slice(1));
       if (step)
         return (await import('./cli/init.ts')).init(command, step, args.slice(1), await import('./processes/init.ts'));
       return (await import('./processes/run.ts')).run(command, args);

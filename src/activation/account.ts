@@ -1,4 +1,3 @@
-import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
@@ -7,7 +6,7 @@ import type { SignerTx, TotpMove } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { activatedHolder, clearPin, findHolder, lockHolder } from './holder.ts';
 import { announce } from './notices.ts';
-import { openWithPin, pinBytes } from './pin.ts';
+import { pinBytes, tryPin } from './pin.ts';
 import { claimCode } from './totp.ts';
 
 type Status = Result<SignerContract, 'account.status'>;
@@ -82,7 +81,7 @@ export async function unfreeze(
   const { vault } = await activatedHolder(signer, subscriber);
   await claimCode(signer, subscriber, otp, request);
   const secret = pinBytes(pin);
-  wipe(await openWithPin(signer, vault, secret, request).finally(() => wipe(secret)));
+  await tryPin(signer, vault, secret, request);
   await signer.store.write(async (tx) => {
     const person = await lockHolder(signer, tx, subscriber);
     await clearPin(signer, tx, subscriber);

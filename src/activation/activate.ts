@@ -5,9 +5,10 @@ import { failpoint } from '../base/failpoint.ts';
 import { argon2id, newSalt } from '../crypto/argon2.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
+import { assertLive } from './key-versions.ts';
 import { failureLimits } from './locks.ts';
 import { announce } from './notices.ts';
-import { assertGoodPin, openWithPin, pinBytes, pinCleared } from './pin.ts';
+import { assertGoodPin, pinBytes, pinCleared, tryPin } from './pin.ts';
 import { activationDigest, activationSecret, type Halves } from './subscribers.ts';
 import { claimCode, newSeed, sealSeed } from './totp.ts';
 import { openVault, sealVault } from './vault.ts';
@@ -89,6 +90,7 @@ async function passToPin(
       const factors = await signer.rows.factors.lock(tx, { subscriber: subscriber.id });
       const person = await signer.rows.subscribers.lock(tx, { id: subscriber.id });
       if (!current || !factors || !person) throw new KysoError('activationInvalid', 'activated by another request');
+      await assertLive(signer, tx, 'pepper', sealing.pepper);
       if (!factors.sealedTotp?.equals(provenSeed)) throw new KysoError('otpInvalid', 'another seed was made meanwhile');
       await signer.rows.vaults.replace(tx, current, sealing);
       await signer.rows.factors.replace(tx, factors, {
@@ -122,7 +124,7 @@ async function assertSameActivation(
   const same = factors.activationDigest && equalBytes(factors.activationDigest, activationDigest(secret));
   wipe(secret);
   if (!same || factors.activationExpiresAt <= signer.time.now()) throw await slowRefusal(signer, 'already activated');
-  wipe(await openWithPin(signer, vault, pin, request));
+  await tryPin(signer, vault, pin, request);
   await signer.store.write(async (tx) => {
     const current = await signer.rows.factors.lock(tx, { subscriber: subscriber.id });
     if (current) await signer.rows.factors.replace(tx, current, pinCleared);

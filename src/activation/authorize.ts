@@ -11,6 +11,7 @@ import { holdUsable, usableCredential } from './credentials.ts';
 import { readDigests } from './hashes.ts';
 import { openDek } from './keys.ts';
 import { openWithPin, pinBytes, pinCleared } from './pin.ts';
+import { renew } from './renew.ts';
 import { insertAuthorization, newSad, sadLifetime, transactionCap } from './sad.ts';
 import { claimCode } from './totp.ts';
 import { assertOpens } from './usable-keys.ts';
@@ -45,9 +46,17 @@ export async function authorize(
   const vault = await signer.rows.vaults.find(signer.store.read, { subscriber });
   if (!vault) throw new KysoError('integrity', 'a credential without a vault');
   const pin = pinBytes(request.pin);
-  const privateKey = await openWithPin(signer, vault, pin, request.request).finally(() => wipe(pin));
-  const dek = await openDek(privateKey, key).finally(() => wipe(privateKey));
-  return mintSad(signer, request, { credential, key, dek, digest, digests }).finally(() => wipe(dek));
+  let privateKey: Buffer | undefined;
+  let dek: Buffer | undefined;
+  try {
+    privateKey = await openWithPin(signer, vault, pin, request.request);
+    dek = await openDek(privateKey, key);
+    const minted = await mintSad(signer, request, { credential, key, dek, digest, digests });
+    await renew(signer, { vault, privateKey, pin, key });
+    return minted;
+  } finally {
+    wipe(pin, privateKey, dek);
+  }
 }
 
 type Opened = { credential: Credential; key: Key; dek: Buffer; digest: DigestName; digests: Buffer[] };

@@ -5,9 +5,13 @@ import type { SignerContract } from '../ipc/signer-contract.ts';
 import type { Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { activatedHolder, clearPin, findHolder } from './holder.ts';
+import { assertLive } from './key-versions.ts';
 import { announce } from './notices.ts';
 import { assertGoodPin, openWithPin, pinBytes } from './pin.ts';
 import { sealVault } from './vault.ts';
+
+/** How often a vault may change under a change of its PIN. */
+const mostTries = 3;
 
 type Request = Params<SignerContract, 'account.changePin'>;
 
@@ -18,14 +22,21 @@ type Request = Params<SignerContract, 'account.changePin'>;
  *   not good, or is the old one; activationInvalid — the account has no PIN yet; tokenUnavailable; integrity
  */
 export async function changePin(signer: Signer, request: Request): Promise<Record<string, never>> {
-  const { person, vault } = await activatedHolder(signer, request.subscriber);
+  const { person } = await activatedHolder(signer, request.subscriber);
   const oldPin = pinBytes(request.pin);
   const newPin = pinBytes(request.newPin);
   let privateKey: Buffer | undefined;
   try {
-    privateKey = await openWithPin(signer, vault, oldPin, request.request);
-    await assertNewPin(signer, person, request, equalBytes(oldPin, newPin));
-    await reseal(signer, request, { vault, privateKey, newPin });
+    // A vault that was sealed anew meanwhile is opened again: either under the same PIN, or the PIN was changed.
+    for (let changed = false, tries = 1; !changed; tries += 1) {
+      const { vault } = await activatedHolder(signer, request.subscriber);
+      wipe(privateKey);
+      privateKey = await openWithPin(signer, vault, oldPin, request.request);
+      await assertNewPin(signer, person, request, equalBytes(oldPin, newPin));
+      changed = await reseal(signer, request, { vault, privateKey, newPin });
+      if (!changed && tries === mostTries)
+        throw new KysoError('busy', 'the vault changes faster than it can be sealed');
+    }
   } finally {
     wipe(oldPin, newPin, privateKey);
   }
@@ -44,19 +55,22 @@ async function assertNewPin(signer: Signer, person: Subscriber, { newPin }: Requ
   }
 }
 
+/** False when the vault was sealed anew since it was read. */
 async function reseal(
   signer: Signer,
   { subscriber, request }: Request,
   { vault, privateKey, newPin }: { vault: Vault; privateKey: Buffer; newPin: Buffer },
-): Promise<void> {
+): Promise<boolean> {
   const { publicKey, version } = vault;
   const sealing = await sealVault(signer, subscriber, { publicKey, privateKey }, newPin, 'pin');
-  await signer.store.write(async (tx) => {
+  return signer.store.write(async (tx) => {
+    await assertLive(signer, tx, 'pepper', sealing.pepper);
     const current = await signer.rows.vaults.lock(tx, { subscriber, version });
-    if (!current) throw new KysoError('pinInvalid', 'the PIN was changed meanwhile');
+    if (!current) return false;
     await signer.rows.vaults.replace(tx, current, sealing);
     await clearPin(signer, tx, subscriber);
     await announce(signer, tx, await findHolder(signer, tx, subscriber), { template: 'pinChanged' });
     await record(signer, tx, { event: 'pin.changed', actor: 'api', result: 'done', subscriber, request });
+    return true;
   });
 }

@@ -8,10 +8,12 @@ import type { Token } from '../hsm/pool.ts';
 import { appendLeaves } from '../store/log.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore, SignerTx } from '../store/signer/tables.ts';
+import type { Backup } from './backup.ts';
 import type { FeedState } from './feed-state.ts';
 import type { TrustedTime } from './time.ts';
+import type { KeyVersions, Versioned } from './versioned.ts';
 
-/** Labels of the token objects of "kyso-signer". KEK and pepper have versions; their labels are their ids (design §3). */
+/** Labels of the token objects of "kyso-signer". KEK and pepper have versions, of which these are the first (design §3). */
 export const tokenLabels = {
   kek: 'kyso-kek-1',
   pepper: 'kyso-pepper-1',
@@ -51,6 +53,8 @@ export type Signer = {
   feed: FeedState;
   /** This life of the store: a restored backup gets a new one, which voids every SAD (design §4). */
   epoch: string;
+  /** When this life began, in epoch milliseconds; 0: it is the first. */
+  epochStartedAt: number;
   /** Which of several signers on one store this is. */
   instance: string;
   /** Signings that this process is busy with: one that is pending and not here has lost whoever would end it. */
@@ -66,6 +70,12 @@ export type Signer = {
   codeLimits: CodeLimits;
   /** Seals what waits to be told to somebody; comes out of the token at start. */
   noticeKey: Buffer;
+  /** The KEKs and peppers that there are. */
+  versions: Record<Versioned, KeyVersions>;
+  /** Keeps the backup of the token's secrets where it can be copied, whenever it has changed. */
+  keepBackup: (backup: Backup) => void;
+  /** Told what goes wrong outside a call. */
+  onError: (error: unknown) => void;
   /** Tells the dispatch that there are new notices. */
   wakeNotices: () => void;
   /** How the way out to mail and SMS is. */

@@ -58,13 +58,13 @@ function readPayload(message: SignedFeed, caKey: KeyObject): FeedPayload {
   return payload;
 }
 
-async function receiveOrder(signer: Signer, { number, previous, order }: OrderPayload, head: string) {
+async function receiveOrder(signer: Signer, { number, previous, at, order }: OrderPayload, head: string) {
   const place = await refreshPlace(signer);
   if (number > place.number + 1) throw new KysoError('requestInvalid', `order ${number} came after ${place.number}`);
   if (number === place.number && head !== place.head) throw otherHistory(number);
   if (number === place.number + 1) {
     if (previous !== place.head) throw otherHistory(place.number);
-    const prepared = await prepare(signer, order);
+    const prepared = await prepare(signer, order, at);
     await failpoint('order.prepared');
     const first = await signer.store.write(async (tx) => {
       if (!(await takePlace(signer, tx, { number, head }))) return false;
@@ -89,24 +89,28 @@ async function takePlace({ rows }: Signer, tx: SignerTx, place: FeedPlace): Prom
   return true;
 }
 
-async function prepare(signer: Signer, order: Order): Promise<Prepared> {
+async function prepare(signer: Signer, order: Order, at: number): Promise<Prepared> {
   switch (order.kind) {
     case 'subscriber':
       return { commit: await prepareSubscriber(signer, order) };
     case 'makeKey':
       return prepareKey(signer, order);
     case 'certificate':
-      return { commit: (tx) => installCertificate(signer, tx, order) };
+      return { commit: (tx) => installCertificate(signer, tx, order, at) };
     case 'block':
       return { commit: (tx) => block(signer, tx, order) };
   }
 }
 
-/** Gives a credential its certificate, which must be for this credential's key (S11). */
+/**
+ * Gives a credential its certificate, which must be for this credential's key (S11). One that comes again after a restore
+ * may be for a key that was lost with the store: then the credential stays without a certificate, and the log says so.
+ */
 async function installCertificate(
   signer: Signer,
   tx: SignerTx,
   order: Extract<Order, { kind: 'certificate' }>,
+  at: number,
 ): Promise<void> {
   const { credentialID, chain } = order;
   const key = await signer.rows.keys.find(tx, { credential: credentialID });
@@ -114,7 +118,9 @@ async function installCertificate(
   if (!key || !credential) throw new KysoError('orderRefused', 'a certificate for an unknown credential');
   const certificate = new X509Certificate(Buffer.from(chain[0]!, 'base64'));
   if (!certificate.publicKey.export({ type: 'spki', format: 'der' }).equals(key.spki)) {
-    throw new KysoError('orderRefused', 'a certificate for another key');
+    if (at >= signer.epochStartedAt) throw new KysoError('orderRefused', 'a certificate for another key');
+    const lost = { subscriber: credential.subscriber, credential: credentialID };
+    return record(signer, tx, { event: 'certificate.keyLost', actor: 'ca', result: 'refused', ...lost });
   }
   const notBefore = certificate.validFromDate.getTime();
   const notAfter = certificate.validToDate.getTime();

@@ -8,9 +8,10 @@ import type { KeyTypeName, SignScheme } from '../crypto/algorithms.ts';
 import { openFrom, sealTo } from '../crypto/hpke.ts';
 import { open, seal } from '../crypto/seal.ts';
 import type { Attestation, AttestationPayload, Order } from '../ipc/feed.ts';
-import type { Key, SignerTx } from '../store/signer/tables.ts';
+import type { Key, SignerTx, Vault } from '../store/signer/tables.ts';
 import { record, type Signer, tokenLabels } from './context.ts';
 import { intendKey, keyCommitted } from './kept-keys.ts';
+import { assertLive } from './key-versions.ts';
 import { assertSameCustody, noteKeyKind } from './usable-keys.ts';
 
 type MakeKeyOrder = Extract<Order, { kind: 'makeKey' }>;
@@ -32,13 +33,14 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
   const vault = await signer.rows.vaults.find(signer.store.read, { subscriber });
   if (!vault) throw new KysoError('orderRefused', 'no such subscriber');
 
+  const kek = signer.versions.kek.current;
   const id = newId();
   assertSameCustody(signer);
   await intendKey(signer, id);
-  const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek: tokenLabels.kek, name: id });
+  const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek, name: id });
   await failpoint('key.generated');
   const lineHash = Buffer.from(order.lineHash, 'base64');
-  const base = { id, subscriber, keyVersion: 1, keyType, spki, kek: tokenLabels.kek, mechanism };
+  const base = { id, subscriber, keyVersion: 1, keyType, spki, kek, mechanism };
   const dek = randomBytes(32);
   const sealedBlob = seal(dek, wrapped, facts(base, 'blob'));
   const sealedDek = await sealTo(vault.publicKey, dek, facts(base, 'dek')).finally(() => wipe(dek, wrapped));
@@ -52,6 +54,7 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
 
   const createdAt = signer.time.now();
   const commit = async (tx: SignerTx) => {
+    await assertLive(signer, tx, 'kek', kek);
     await keyCommitted(signer, tx, base);
     await noteKeyKind(signer, tx, base);
     await signer.rows.keys.insert(tx, {
@@ -103,6 +106,33 @@ async function attest(signer: Signer, payload: AttestationPayload): Promise<Atte
   });
   if (!signature) throw new KysoError('internal', 'the token gave no attestation');
   return { statement, signature: signature.toString('base64') };
+}
+
+/**
+ * The same key under another KEK, its blob and DEK sealed anew; the DEK stays, so SADs that were given before work on.
+ * Answers what changes in the row.
+ * @throws KysoError integrity | tokenUnavailable
+ */
+export async function rewrapKey(
+  signer: Signer,
+  key: Key,
+  to: string,
+  { vault, privateKey }: { vault: Pick<Vault, 'publicKey'>; privateKey: Buffer },
+): Promise<Pick<Key, 'kek' | 'mechanism' | 'sealedBlob' | 'sealedDek'>> {
+  const { kek: from, spki } = key;
+  const dek = await openDek(privateKey, key);
+  let wrapped: Buffer | undefined;
+  try {
+    wrapped = open(dek, key.sealedBlob, facts(key, 'blob'));
+    const keyType = key.keyType as KeyTypeName;
+    const moved = await signer.token.rewrap({ from, to, keyType, spki, wrapped, mechanism: key.mechanism });
+    const next = { ...key, kek: to, mechanism: moved.mechanism };
+    const sealedBlob = seal(dek, moved.wrapped, facts(next, 'blob'));
+    const sealedDek = await sealTo(vault.publicKey, dek, facts(next, 'dek'));
+    return { kek: to, mechanism: moved.mechanism, sealedBlob, sealedDek };
+  } finally {
+    wipe(dek, wrapped);
+  }
 }
 
 /** Opens the DEK with the vault's private half. The caller wipes both. */

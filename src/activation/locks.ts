@@ -7,6 +7,9 @@ export const forEver = Number.MAX_SAFE_INTEGER;
 const lockMinutes = [1, 5, 15, 60];
 const freeTries = 4;
 
+/** The longest lock that ends by itself, in milliseconds. */
+export const longestLock = 60 * minute;
+
 /** How many consecutive failures end a factor for good (S42: at most 10 for the PIN, at most 100 absolute). */
 export const failureLimits = { pin: 10, otp: 100, activation: 10 } as const;
 

@@ -1,9 +1,11 @@
+import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { announceLock } from './lock-notice.ts';
 import { failureLimits, lockedUntil } from './locks.ts';
+import { renew } from './renew.ts';
 import { openVault } from './vault.ts';
 
 /** What people choose when they are told to choose: refused in any case, with any tail of digits. */
@@ -144,3 +146,18 @@ async function refusal(
 
 /** What a right PIN sets back. */
 export const pinCleared = { pinFailures: 0, pinLockedUntil: 0 } as const;
+
+/**
+ * Asks for the PIN where nothing is opened by it. The caller clears the count in the transaction of what it was for.
+ * @param pin is wiped
+ * @throws as openWithPin
+ */
+export async function tryPin(signer: Signer, vault: Vault, pin: Buffer, request: string): Promise<void> {
+  let privateKey: Buffer | undefined;
+  try {
+    privateKey = await openWithPin(signer, vault, pin, request);
+    await renew(signer, { vault, privateKey, pin });
+  } finally {
+    wipe(pin, privateKey);
+  }
+}

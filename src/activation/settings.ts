@@ -9,7 +9,10 @@ export type SettingName =
   | 'caFeedKey'
   | 'attestationKey'
   | 'keyKinds'
-  | `making.${string}`;
+  | `making.${string}`
+  | 'kek'
+  | 'pepper'
+  | 'backup';
 
 export async function readSetting(rows: SignerRows, tx: SignerTx, name: SettingName): Promise<string | undefined> {
   return (await rows.settings.find(tx, { name }))?.value;

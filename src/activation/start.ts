@@ -1,70 +1,54 @@
 import { createPublicKey } from 'node:crypto';
 import { KysoError } from '../base/errors.ts';
-import { newId } from '../base/ids.ts';
-import { rowMac } from '../crypto/row-mac.ts';
-import type { Token } from '../hsm/pool.ts';
 import type { Handlers, Peer } from '../ipc/contract.ts';
 import type { NotifyContract } from '../ipc/notify-contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
-import { openLog } from '../store/log.ts';
-import { signerRows } from '../store/signer/rows.ts';
-import type { SignerStore } from '../store/signer/tables.ts';
 import { accountStatus, freeze, tellPasswordChange, unfreeze } from './account.ts';
 import { beginActivation, completeActivation } from './activate.ts';
 import { authorize } from './authorize.ts';
+import { readBackup } from './backup.ts';
 import { changePin } from './change-pin.ts';
 import { checkSad } from './check-sad.ts';
 import { sendOTP, usualCodeLimits } from './codes.ts';
 import { type CodeLimits, type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
+import { readEpoch } from './epochs.ts';
 import { extendTransaction } from './extend.ts';
 import { feedReceiver } from './feed.ts';
-import { feedState, formatPlace, parsePlace } from './feed-state.ts';
+import { feedState, parsePlace } from './feed-state.ts';
 import { history } from './history.ts';
+import { openRows } from './initialise.ts';
 import { collectOrphan } from './kept-keys.ts';
+import { readVersions } from './key-versions.ts';
 import { dispatchNotices, type NoticeDispatch } from './notices.ts';
 import { assertRowsOfToken, assertTokenOfStore } from './own-token.ts';
 import { counting } from './refusals.ts';
-import { readSetting, writeSetting } from './settings.ts';
+import { retire, rotate, rotationStatus } from './rotation.ts';
+import { readSetting } from './settings.ts';
 import { signHash, sweep } from './sign.ts';
-import { trustedTime } from './time.ts';
+import { assertNotAhead, trustedTime } from './time.ts';
 import { attestMove, beginMove, cancelMove, confirmMove } from './totp-move.ts';
 import { lossOf, lostKinds, readKeyKinds } from './usable-keys.ts';
+import type { Versioned } from './versioned.ts';
+import { type MarkFile, openWatermark, type Watermark } from './watermark.ts';
 
-type Parts = Pick<Signer, 'store' | 'token' | 'clock' | 'instance' | 'pinCost'> & {
+type Parts = Pick<Signer, 'store' | 'token' | 'clock' | 'instance' | 'pinCost' | 'onError'> & {
   codeLimits?: CodeLimits;
+  /** Where the store's mark is kept; without it nobody notices that the store was set back. */
+  markFile?: MarkFile;
+  /** Keeps the backup of the token's secrets where it can be copied, at each start and whenever it has changed. */
+  keepBackup?: Signer['keepBackup'];
   notify: Peer<NotifyContract>;
-  /** Told what goes wrong outside a call. */
-  onError: (error: unknown) => void;
 };
 
-export type StartedSigner = { signer: Signer; handlers: Handlers<SignerContract>; notices: NoticeDispatch };
+export type StartedSigner = {
+  signer: Signer;
+  handlers: Handlers<SignerContract>;
+  notices: NoticeDispatch;
+  watermark: Watermark;
+};
 
-/** The rows of the signer's store under the MAC key that its token makes. */
-async function openRows(store: SignerStore, token: Token) {
-  const mac = rowMac(await token.hmac({ label: tokenLabels.rowMac, data: Buffer.from('kyso signer rows') }));
-  return { mac, rows: signerRows(store.read.t, mac) };
-}
-
-/** `kyso signer init`: gives a new store its epoch and remembers the token that it belongs to. Returns the attestation key. */
-export async function initialiseSignerStore(store: SignerStore, token: Token): Promise<Buffer> {
-  const { rows } = await openRows(store, token);
-  const { spki } = await token.publicKey({ label: tokenLabels.attestation });
-  await store.write(async (tx) => {
-    await openLog(tx);
-    await writeSetting({ rows }, tx, 'epoch', newId());
-    await writeSetting({ rows }, tx, 'feedPlace', formatPlace(parsePlace(undefined)));
-    await writeSetting({ rows }, tx, 'attestationKey', spki.toString('base64'));
-  });
-  return spki;
-}
-
-/** `kyso signer enrol`: from now on this signer obeys the ca that holds the private half of `spki`. */
-export async function enrolCa(store: SignerStore, token: Token, spki: Buffer): Promise<void> {
-  const { rows } = await openRows(store, token);
-  createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  await store.write((tx) => writeSetting({ rows }, tx, 'caFeedKey', spki.toString('base64')));
-}
+const noMarkFile: MarkFile = { read: () => undefined, write: () => {} };
 
 /**
  * Opens the signature activation module on an initialised store and token, and sweeps what a former life left.
@@ -72,37 +56,46 @@ export async function enrolCa(store: SignerStore, token: Token, spki: Buffer): P
  */
 export async function startSigner({
   notify,
-  onError,
   codeLimits = usualCodeLimits,
+  keepBackup = () => {},
+  markFile = noMarkFile,
   ...parts
 }: Parts): Promise<StartedSigner> {
-  const { store, token, clock } = parts;
+  const { store, token, clock, onError } = parts;
   await assertTokenOfStore(store, token);
   const { mac, rows } = await openRows(store, token);
   await assertRowsOfToken(store, rows);
   const read = (name: Parameters<typeof readSetting>[2]) => readSetting(rows, store.read, name);
-  const [epoch, place, lastInstant, caFeedKey, attestationKey] = await Promise.all([
-    read('epoch'),
+  const watermark = await openWatermark({ store, rows, token, file: markFile });
+  const { id: epoch, startedAt: epochStartedAt } = await readEpoch(rows, store.read);
+  const [place, lastInstant, caFeedKey, attestationKey] = await Promise.all([
     read('feedPlace'),
     read('lastInstant'),
     read('caFeedKey'),
     read('attestationKey'),
   ]);
-  if (!epoch || !attestationKey)
-    throw new KysoError('configuration', 'the signer is not initialised: run kyso signer init');
+  if (!attestationKey) throw new KysoError('configuration', 'the signer is not initialised: run kyso signer init');
+  assertNotAhead(clock, Number(lastInstant ?? 0));
   if (!caFeedKey) throw new KysoError('configuration', 'no ca is enrolled: run kyso signer enrol');
 
+  const versionsOf = (kind: Versioned) => readVersions(rows, store.read, kind);
+  const [kek, pepper] = await Promise.all([versionsOf('kek'), versionsOf('pepper')]);
+  const backup = await readBackup(rows, store.read);
+  if (backup) keepBackup(backup);
   const noticeKey = await token.hmac({ label: tokenLabels.seeds, data: Buffer.from('kyso notices') });
   const notices = dispatchNotices({ store, noticeKey }, notify, onError);
   const signer: Signer = {
     ...parts,
     codeLimits,
+    keepBackup,
     noticeKey,
     wakeNotices: notices.wake,
     notifyState: notices.state,
     rows,
     mac,
+    versions: { kek, pepper },
     epoch,
+    epochStartedAt,
     time: trustedTime(clock, Number(lastInstant ?? 0)),
     feed: feedState(clock, parsePlace(place)),
     attestationSpki: Buffer.from(attestationKey, 'base64'),
@@ -116,7 +109,7 @@ export async function startSigner({
   const loss = lossOf(signer);
   if (loss) onError(loss);
   const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });
-  return { signer, handlers: signerHandlers(signer, feedReceiver(signer, caKey)), notices };
+  return { signer, handlers: signerHandlers(signer, feedReceiver(signer, caKey)), notices, watermark };
 }
 
 function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>): Handlers<SignerContract> {
@@ -140,6 +133,10 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
     'credentials.sendOTP': counting(signer.refusals, 'sendOTP', (params) => sendOTP(signer, params)),
     'credentials.extendTransaction': counting(signer.refusals, 'extend', (params) => extendTransaction(signer, params)),
     'signatures.signHash': counting(signer.refusals, 'sign', (params) => signHash(signer, params)),
+    epoch: async () => ({ epoch: signer.epoch }),
+    'keys.rotate': (params) => rotate(signer, params),
+    'keys.rotation': () => rotationStatus(signer),
+    'keys.retire': (params) => retire(signer, params),
     'feed.position': async () => signer.feed.place(),
     'feed.push': receive,
     status: async () => {

@@ -3,6 +3,7 @@ import { sha256, wipe } from '../base/bytes.ts';
 import type { Order } from '../ipc/feed.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
+import { assertLive } from './key-versions.ts';
 import { announce } from './notices.ts';
 import { newVault } from './vault.ts';
 
@@ -49,6 +50,7 @@ export async function prepareSubscriber(
   return async (tx) => {
     const person = { id: subscriber, userId: userID, name, email, phone, status: 'created', createdAt };
     await signer.rows.subscribers.insert(tx, person);
+    await assertLive(signer, tx, 'pepper', vault.pepper);
     await signer.rows.vaults.insert(tx, vault);
     await signer.rows.factors.insert(tx, { subscriber, activationExpiresAt, ...noFailures });
     const expiresAt = activationExpiresAt;

@@ -18,6 +18,19 @@ export type TrustedTime = {
   reportStep(report: (milliseconds: number) => Promise<void>): Promise<void>;
 };
 
+/**
+ * A store may not have seen a time that is not yet.
+ * @throws KysoError clockUntrusted — it is over 60 s ahead of the clock; the message names both ways out
+ */
+export function assertNotAhead(clock: Clock, lastInstant: number): void {
+  if (lastInstant - clock.now() <= tolerance) return;
+  const [seen, now] = [lastInstant, clock.now()].map((instant) => new Date(instant).toISOString());
+  throw new KysoError(
+    'clockUntrusted',
+    `the clock says ${now}, but this store has seen ${seen}: set the clock right; if the store's time is the wrong one, run "kyso signer restored"`,
+  );
+}
+
 /** @param floor the last instant that the store knows; 0 for a new store */
 export function trustedTime(clock: Clock, floor: number): TrustedTime {
   const offset = clock.now() - clock.monotonic();

@@ -1,4 +1,3 @@
-import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
@@ -9,7 +8,7 @@ import { activatedHolder, clearPin, findHolder, lockHolder } from './holder.ts';
 import { localTime } from './local-time.ts';
 import { announce, type Notice } from './notices.ts';
 import { otpCleared, refuseOtp } from './otp.ts';
-import { openWithPin, pinBytes } from './pin.ts';
+import { pinBytes, tryPin } from './pin.ts';
 import { matchStep, newSeed, openSeed, sealSeed } from './totp.ts';
 
 const hour = 3_600_000;
@@ -75,7 +74,7 @@ export async function beginMove(
   // No try of the PIN without an attestation; asked again under the lock.
   assertAllowed(await rows.totpMoves.find(store.read, { subscriber }), time.now());
   const secret = pinBytes(pin);
-  wipe(await openWithPin(signer, vault, secret, request).finally(() => wipe(secret)));
+  await tryPin(signer, vault, secret, request);
   const seed = newSeed(person.userId);
   const sealedTotp = await sealSeed(signer, subscriber, seed.totpSecret);
   await store.write(async (tx) => {

@@ -44,6 +44,12 @@ function seedKey(signer: Signer, subscriber: string): Promise<Buffer> {
   return signer.token.hmac({ label: tokenLabels.seeds, data: Buffer.from(`totp ${subscriber}`) });
 }
 
+/** The step that an instant lies in. */
+export const stepOf = (now: number): number => Math.floor(now / 1000 / period);
+
+/** The last step that may have been used before an epoch that began then (0: the first epoch, before which nothing was). */
+export const lastStepBefore = (startedAt: number): number => (startedAt === 0 ? 0 : stepOf(startedAt) + 1);
+
 /** The step that this code belongs to, if it is one of the three that count now. */
 export function matchStep(secret: string, code: string, now: number): number | undefined {
   if (!/^[0-9]{6}$/.test(code)) return undefined;
@@ -73,7 +79,9 @@ export async function claimCode(signer: Signer, subscriber: string, code: string
   const refusal = await signer.store.write(async (tx) => {
     const now = signer.time.now();
     const step = matchStep(secret, code, now);
-    if (step !== undefined) {
+    // Which steps were used up before the store was restored, it does not know: none of them counts.
+    const usedBefore = lastStepBefore(signer.epochStartedAt);
+    if (step !== undefined && step > usedBefore) {
       const claimed = await signer.rows.factors.lock(tx, { subscriber }, beforeStep(tx, step, now));
       if (claimed) {
         await signer.rows.factors.replace(tx, claimed, { lastStep: step, ...otpCleared });
@@ -82,7 +90,10 @@ export async function claimCode(signer: Signer, subscriber: string, code: string
     }
     const factors = await signer.rows.factors.lock(tx, { subscriber });
     if (!factors) return 'otpInvalid';
-    return refuseOtp(signer, tx, factors, { request, replayed: step !== undefined && step <= factors.lastStep });
+    return refuseOtp(signer, tx, factors, {
+      request,
+      replayed: step !== undefined && step <= Math.max(factors.lastStep, usedBefore),
+    });
   });
   if (refusal) throw new KysoError(refusal);
   return found.sealedTotp;

@@ -3,7 +3,9 @@ import { deleteAuthorizations, endedBefore } from '../store/signer/authorization
 import { deleteKeys, expiredKeys } from '../store/signer/idempotency-keys.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
+import { refreshVersions } from './key-versions.ts';
 import { recordRefusals } from './refusals.ts';
+import { destroyRetired } from './rotation.ts';
 import { rememberedFor } from './sad.ts';
 import { raiseSetting } from './settings.ts';
 import { sweep } from './sign.ts';
@@ -18,7 +20,7 @@ const longestSigning = 2 * 60_000;
 /**
  * What has to happen by itself, called about once a second: the sealed DEK of an ended authorization is wiped, its rows
  * and kept answers are forgotten later, signings whose end was not recorded end as unknown, a new authenticator app takes
- * the place of the old one, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One
+ * the place of the old one, retired keys are destroyed, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One
  * part that fails, such as a row that somebody tampered with, does not stop the others.
  * @throws the first failure, when everything was tried
  */
@@ -34,6 +36,7 @@ export async function upkeep(signer: Signer): Promise<void> {
       sweep(signer, now - longestSigning),
       recordRefusals(signer),
       finishMoves(signer),
+      refreshVersions(signer).then(() => destroyRetired(signer)),
     ]);
   } finally {
     // Last, so that what was just recorded gets its position, too.

@@ -4,7 +4,7 @@ import { argon2id, formatCost, newSalt, parseCost } from '../crypto/argon2.ts';
 import { newBoxKeyPair } from '../crypto/hpke.ts';
 import { deriveKey, open, seal } from '../crypto/seal.ts';
 import type { Vault } from '../store/signer/tables.ts';
-import { type Signer, tokenLabels } from './context.ts';
+import type { Signer } from './context.ts';
 
 /** What opens a vault: the activation data first, the PIN from then on. */
 export type OpenedBy = 'activation' | 'pin';
@@ -30,7 +30,12 @@ export async function sealVault(
   secret: Buffer,
   openedBy: OpenedBy,
 ): Promise<Sealing> {
-  const sealing = { openedBy, salt: newSalt(), kdf: formatCost(signer.pinCost), pepper: tokenLabels.pepper };
+  const sealing = {
+    openedBy,
+    salt: newSalt(),
+    kdf: formatCost(signer.pinCost),
+    pepper: signer.versions.pepper.current,
+  };
   const key = await vaultKey(signer, secret, sealing);
   const sealedPrivate = seal(
     key,

@@ -8,17 +8,16 @@ import { type Config, type ConfigFile, readConfig } from '../config.ts';
 import { describeMessage, readMessages } from './mailbox.ts';
 import { defaultDirectory, defaultPort, readPort } from './options.ts';
 
-type Ceremonies = Record<'initSigner' | 'initCa' | 'enrolSigner', (config: Config) => Promise<void>>;
+type Ceremonies = Record<'initCa' | 'enrolSigner', (config: Config) => Promise<void>>;
 export type InitSandbox = (
   directory: string,
   options: { port: number; store: ConfigFile['store']; onStep?: (what: string) => void },
 ) => Promise<Config>;
 
-/** `kyso signer init`, `kyso signer enrol`, `kyso ca init`, on an existing kyso.json. */
+/** `kyso signer enrol`, `kyso ca init`, on an existing kyso.json. */
 export async function init(who: string, step: string, args: string[], ceremonies: Ceremonies): Promise<number> {
   const { values } = parseArgs({ args, options: { dir: { type: 'string' } } });
   const steps: Record<string, (config: Config) => Promise<void>> = {
-    'signer init': ceremonies.initSigner,
     'signer enrol': ceremonies.enrolSigner,
     'ca init': ceremonies.initCa,
   };

@@ -20,6 +20,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       applications, and what each may do beyond CSC's letter; kyso client --help
   kyso signer attest-phone USERID --by WHO [--dir DIR]
       somebody who knows the subscriber says that a new phone is theirs
+  kyso signer rotate kek|pepper [--dir DIR]      kyso signer rotation [--retire LABEL] [--dir DIR]
+      new versions of the keys in the signer's token, and what is left under the old ones
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol

@@ -19,6 +19,8 @@ import {
 /** Which login is asking. These fields can only narrow what a SAD allows; they never prove anything (design §4). */
 const Caller = { subscriber: Id, client: Text(128), grant: Id, request: Text(64) };
 
+const Versioned = Type.Enum(['kek', 'pepper']);
+
 const Halves = Closed({ email: Text(64), sms: Text(64) });
 
 /** The most signatures of one authorization, and so of one signHash call (CSC `multisign`). */
@@ -180,6 +182,32 @@ export const signerContract = {
     links: ['ca'],
     params: SignedFeed,
     result: Closed({ number: Type.Integer({ minimum: 0 }), attestation: Type.Optional(Attestation) }),
+  },
+  /** This life of signer's store: when it is another one, whoever was logged in before is so no longer (S69). */
+  epoch: { links: ['api'], params: Empty, result: Closed({ epoch: Id }) },
+  /** A new version of the KEK or pepper; both versions work until the old one is retired. */
+  'keys.rotate': { links: ['operator'], params: Closed({ key: Versioned }), result: Closed({ label: Text(64) }) },
+  /** How many keys (KEK) and vaults (pepper) each version still opens. */
+  'keys.rotation': {
+    links: ['operator'],
+    params: Empty,
+    result: Closed({
+      versions: Type.Array(
+        Closed({
+          key: Versioned,
+          label: Text(64),
+          current: Type.Boolean(),
+          left: Instant,
+          retired: Type.Optional(Type.Boolean()),
+        }),
+      ),
+    }),
+  },
+  /** Ends an old version under which nothing is left. */
+  'keys.retire': {
+    links: ['operator'],
+    params: Closed({ label: Text(64) }),
+    result: Closed({ destroyedAt: Instant }),
   },
   status: {
     links: ['api', 'operator'],

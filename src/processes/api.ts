@@ -4,6 +4,7 @@ import { pathsOf } from '../config.ts';
 import { pinCost } from '../crypto/argon2.ts';
 import { buildApi } from '../http/api.ts';
 import { clientHandlers } from '../http/clients.ts';
+import { followEpoch } from '../http/epoch.ts';
 import { apiContract } from '../ipc/api-contract.ts';
 import { caContract } from '../ipc/ca-contract.ts';
 import { connectIpc } from '../ipc/client.ts';
@@ -58,6 +59,9 @@ export async function startApiProcess(boot: Boot) {
     keys: keysFor('api', boot),
     onError: (error, method) => log('call failed', { process: 'api', method, error }),
   });
+  const epochs = every(500, async () => {
+    if (signer.connected()) await followEpoch(store, signer, systemClock);
+  });
   const purge = every(60_000, () =>
     store.write(async (tx) => {
       await purgeGrants(tx, systemClock.now());
@@ -71,6 +75,7 @@ export async function startApiProcess(boot: Boot) {
     async stop() {
       await app.close();
       await operator.close();
+      await epochs.stop();
       await purge.stop();
       signer.close();
       ca.close();

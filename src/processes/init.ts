@@ -1,31 +1,20 @@
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { tokenLabels as signerLabels } from '../activation/context.ts';
-import { enrolCa, initialiseSignerStore } from '../activation/start.ts';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { enrolCa } from '../activation/initialise.ts';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { enrolAttestationKey, initAuthority } from '../ca/ceremony.ts';
 import { residentKeys as caKeys } from '../ca/context.ts';
-import { type Config, type ConfigFile, checkConfig, hasCatcher, pathsOf, tokenOf } from '../config.ts';
-import { createResidentKeys, initialiseSoftHsmToken } from '../hsm/init.ts';
-import type { Token } from '../hsm/pool.ts';
-import type { ResidentKeySpec } from '../hsm/protocol.ts';
+import { type Config, type ConfigFile, checkConfig, pathsOf } from '../config.ts';
+import { createResidentKeys } from '../hsm/init.ts';
 import { certificatePem } from '../pki/pem.ts';
 import { caDomain } from '../store/ca/tables.ts';
 import { signerDomain } from '../store/signer/tables.ts';
+import { makeToken, writePublic } from './made.ts';
 import { readPin } from './secrets.ts';
+import { initSigner } from './signer-ceremony.ts';
 import { openDomain } from './stores.ts';
 import { openToken } from './tokens.ts';
-import { handOver, ownDirectory, type Tier, tierFor } from './users.ts';
-
-const signerKeys: ResidentKeySpec[] = [
-  { label: signerLabels.kek, kind: 'AES-256-KEK' },
-  { label: signerLabels.pepper, kind: 'HMAC-SHA256' },
-  { label: signerLabels.rowMac, kind: 'HMAC-SHA256' },
-  { label: signerLabels.seeds, kind: 'HMAC-SHA256' },
-  { label: signerLabels.attestation, kind: 'EC-P256' },
-];
+import { handOver, type Tier, tierFor } from './users.ts';
 
 /** Where Debian's and Ubuntu's package puts SoftHSM2. */
 const softHsmPaths = [
@@ -71,38 +60,13 @@ export async function initSandbox(directory: string, { port, store, onStep }: Sa
   return config;
 }
 
-/**
- * `kyso signer init`: the signer's token with its long-lived keys, and its store; the places and secrets of the processes
- * that have no step of their own. Writes signer's attestation key for ca.
- */
-export async function initSigner(config: Config): Promise<void> {
-  const tier = assertCeremony(config);
-  const paths = pathsOf(config);
-  const token = await makeToken(config, 'signer', signerKeys, tier);
-  const store = await openDomain(config, signerDomain);
-  try {
-    writePublic(paths.attestationKey, await initialiseSignerStore(store, token));
-  } finally {
-    await token.stop();
-    await store.close();
-  }
-  handOver(paths.own('signer'), 'signer', tier);
-  ownDirectory(paths.own('api'), 'api', tier);
-  ownDirectory(paths.own('notify'), 'notify', tier);
-  newSecret(join(paths.secrets, 'outbox-key'));
-  if (hasCatcher(config)) {
-    ownDirectory(paths.own('catcher'), 'catcher', tier);
-    newSecret(join(paths.secrets, 'catcher-key'));
-  }
-}
-
 /** `kyso ca init`: ca's token, root and issuing certificates, and the signer's attestation key enrolled. */
 export async function initCa(config: Config): Promise<void> {
   const tier = assertCeremony(config);
   const paths = pathsOf(config);
   if (!existsSync(paths.attestationKey))
     throw new KysoError('configuration', 'run kyso signer init first: ca enrols its attestation key');
-  const token = await makeToken(config, 'ca', caKeys, tier);
+  const token = await makeToken(config, 'ca', tier, (access) => createResidentKeys({ ...access, keys: caKeys }));
   const store = await openDomain(config, caDomain);
   const parts = { store, token, clock: systemClock };
   const name = (commonName: string) => ({
@@ -145,46 +109,11 @@ export async function enrolSigner(config: Config): Promise<void> {
   writeFileSync(paths.initialised, `${new Date(systemClock.now()).toISOString()}\n`);
 }
 
-/**
- * A token with its keys. Kyso makes SoftHSM ones itself, with PINs of 192 random bits that are kept where only the
- * supervisor's user reads; a token that the configuration names exists already, and so does its PIN.
- */
-async function makeToken(config: Config, owner: 'signer' | 'ca', keys: ResidentKeySpec[], tier: Tier): Promise<Token> {
-  const paths = pathsOf(config);
-  ownDirectory(paths.own(owner), owner, tier);
-  mkdirSync(paths.secrets, { recursive: true, mode: 0o700 });
-  if (tokenOf(config, owner).own) {
-    const pin = newSecret(join(paths.secrets, `${owner}.pin`));
-    const soPin = newSecret(join(paths.secrets, `${owner}.so-pin`));
-    const { module, label } = tokenOf(config, owner).token;
-    await initialiseSoftHsmToken({ module, tokenDirectory: paths.token(owner), label, pin, soPin });
-  }
-  const pin = readPin(config, owner);
-  await createResidentKeys({ ...tokenOf(config, owner).token, pin: Buffer.from(pin), keys });
-  return openToken(config, owner, pin);
-}
-
-function newSecret(file: string): Buffer {
-  const secret = Buffer.from(randomBytes(24).toString('base64url'));
-  try {
-    writeFileSync(file, secret, { mode: 0o600, flag: 'wx', flush: true });
-  } catch (cause) {
-    throw new KysoError('configuration', `${file} cannot be made: was this step already done?`, { cause });
-  }
-  return secret;
-}
-
-function writePublic(file: string, content: string | Buffer): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
-  writeFileSync(file, content, { mode: 0o644, flush: true });
-  chmodSync(file, 0o644);
-}
-
-/** Ceremonies outside the sandbox need two persons and a backup of what they make; Kyso has no such ceremony yet. */
+/** ca's ceremonies outside the sandbox need two persons and a backup of what they make; Kyso has no such ones yet. */
 function assertCeremony(config: Config): Tier {
   if (config.mode === 'sandbox') return tierFor(config.directory).tier;
   throw new KysoError(
     'configuration',
-    'this version initialises sandboxes only: the two-person ceremony for a service does not exist yet',
+    'this version makes certification authorities for sandboxes only: the two-person ceremony of a service’s ca does not exist yet',
   );
 }

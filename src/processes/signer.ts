@@ -1,6 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { startSigner } from '../activation/start.ts';
 import { upkeep } from '../activation/upkeep.ts';
+import type { Watermark } from '../activation/watermark.ts';
 import { systemClock } from '../base/clock.ts';
+import { kindOf } from '../base/errors.ts';
 import { pathsOf } from '../config.ts';
 import { pinCost } from '../crypto/argon2.ts';
 import { connectIpc } from '../ipc/client.ts';
@@ -10,9 +13,23 @@ import { signerContract } from '../ipc/signer-contract.ts';
 import { signerDomain } from '../store/signer/tables.ts';
 import { type Boot, keysFor, requireLink, requireSecret } from './boot.ts';
 import { every } from './every.ts';
+import { unfixable } from './lifecycle.ts';
 import { log } from './log.ts';
+import { replaceFile } from './replace-file.ts';
 import { openDomain } from './stores.ts';
 import { openToken } from './tokens.ts';
+
+const markInterval = 10_000;
+
+/** A store that is set back under a running signer, as by a replica that lagged behind, ends it: nothing is signed on it. */
+async function keepMark(watermark: Watermark): Promise<void> {
+  try {
+    await watermark.keep();
+  } catch (error) {
+    log('watermark', { error });
+    if (kindOf(error) === 'configuration') process.exit(unfixable);
+  }
+}
 
 /** The signature activation module: the only process that can open a subscriber's key. */
 export async function startSignerProcess(boot: Boot) {
@@ -27,7 +44,7 @@ export async function startSignerProcess(boot: Boot) {
     link: 'signer',
     key: requireLink(boot, 'signer-notify'),
   });
-  const { signer, handlers, notices } = await startSigner({
+  const { signer, handlers, notices, watermark } = await startSigner({
     store,
     token,
     clock: systemClock,
@@ -36,6 +53,11 @@ export async function startSignerProcess(boot: Boot) {
     ...(config.codes && { codeLimits: config.codes }),
     notify,
     onError: (error) => log('signer', { error }),
+    markFile: {
+      read: () => (existsSync(paths.watermark) ? readFileSync(paths.watermark, 'utf8') : undefined),
+      write: (text) => replaceFile(paths.watermark, text),
+    },
+    keepBackup: (backup) => replaceFile(paths.backup, JSON.stringify(backup)),
   });
   const server = await serveIpc({
     path: paths.socket('signer'),
@@ -45,12 +67,15 @@ export async function startSignerProcess(boot: Boot) {
     onError: (error, method) => log('call failed', { process: 'signer', method, error }),
   });
   const timer = every(1_000, () => upkeep(signer));
+  const marks = every(markInterval, () => keepMark(watermark));
   return {
     async stop() {
       await server.close();
       await timer.stop();
       // What was refused since the last time goes into the log, and new leaves get their positions.
       await upkeep(signer).catch((error: unknown) => log('upkeep failed', { error }));
+      await marks.stop();
+      await keepMark(watermark);
       await notices.stop();
       notify.close();
       await token.stop();

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 
 export type { SQL } from 'drizzle-orm';
-export const { and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, sql } =
+export const { and, asc, desc, eq, exists, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, not, or, sql } =
   require('drizzle-orm') as typeof import('drizzle-orm');
 export const pgCore = require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
 export const sqliteCore = require('drizzle-orm/sqlite-core') as typeof import('drizzle-orm/sqlite-core');

@@ -77,3 +77,9 @@ const moveHead = prepared('log moveHead', ({ db, t: { logHead } }: Tx<LogTables>
     .where(eq(logHead.name, head))
     .returning({ size: logHead.size }),
 );
+
+/** How many leaves have a position. */
+export async function logSize({ db, t }: Tx<LogTables>): Promise<number> {
+  const [row] = await db.select().from(t.logHead).where(eq(t.logHead.name, head));
+  return row?.size ?? 0;
+}

@@ -136,7 +136,7 @@ t.test('a store that somebody else wrote to', async (t) => {
       await upkeep(world.signer);
       const { settings } = world.store.read.t;
       const rows = await world.store.read.db.select().from(settings);
-      t.equal(rows.length, 5);
+      t.equal(rows.length, 7);
       for (const row of rows) {
         for (const value of ['0', rows.find(({ name }) => name !== row.name)!.value]) {
           await exec(world, (tx) => tx.db.update(settings).set({ value }).where(eq(settings.name, row.name)));

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
 import { Compile } from 'typebox/compile';
 import type { Signer } from '../../src/activation/context.ts';
-import { enrolCa, initialiseSignerStore, startSigner } from '../../src/activation/start.ts';
+import { enrolCa, initialiseSignerStore } from '../../src/activation/initialise.ts';
+import { startSigner } from '../../src/activation/start.ts';
+import type { Argon2Cost } from '../../src/crypto/argon2.ts';
 import type { Token } from '../../src/hsm/pool.ts';
 import type { Params, Result } from '../../src/ipc/contract.ts';
 import type { Order, SignedFeed } from '../../src/ipc/feed.ts';
@@ -58,7 +60,13 @@ export type TestSigner = {
   advance(milliseconds: number): Promise<void>;
   /** Another life, or a second signer: the same store, token and ca. */
   again(
-    changes?: Partial<{ instance: string; clock: FakeClock; store: SignerStore; token: Token }>,
+    changes?: Partial<{
+      instance: string;
+      clock: FakeClock;
+      store: SignerStore;
+      token: Token;
+      pinCost: Argon2Cost;
+    }>,
   ): Promise<TestSigner>;
   /** A person with a credential, activated unless told otherwise. */
   newPerson(options?: PersonOptions): Promise<TestPerson>;
@@ -86,16 +94,17 @@ type OpenParts = Pick<TestSigner, 'location' | 'clock' | 'ca' | 'notify'> & {
   store: SignerStore;
   token: Token;
   instance: string;
+  pinCost?: Argon2Cost;
 };
 
 async function open(parts: OpenParts): Promise<TestSigner> {
   const store = faulty(parts.store);
   const token = watchToken(parts.token);
-  const { clock, ca, notify, instance, location } = parts;
+  const { clock, ca, notify, instance, location, pinCost = cheapPin } = parts;
   const troubles: unknown[] = [];
   const { signer, handlers, notices } = await inBackground(() =>
     startSigner({
-      ...{ store, token, clock, instance, notify, pinCost: cheapPin },
+      ...{ store, token, clock, instance, notify, pinCost },
       onError: (error) => troubles.push(error),
     }),
   );

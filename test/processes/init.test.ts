@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { checkConfig } from '../../src/config.ts';
 import { secretFiles } from '../../src/processes/boot.ts';
-import { enrolSigner, initCa, initSigner } from '../../src/processes/init.ts';
+import { enrolSigner, initCa } from '../../src/processes/init.ts';
 import { readSecrets } from '../../src/processes/secrets.ts';
+import { initSigner } from '../../src/processes/signer-ceremony.ts';
 import { softHsmModule } from '../helpers/softhsm.ts';
 import { shortDirectory } from '../helpers/temp.ts';
 

@@ -184,7 +184,9 @@ CREATE INDEX "authorizations_expiry" ON "signer"."authorizations" USING btree ("
 CREATE INDEX "authorizations_subscriber" ON "signer"."authorizations" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "credentials_subscriber" ON "signer"."credentials" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "signer"."idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "keys_kek" ON "signer"."keys" USING btree ("kek");--> statement-breakpoint
 CREATE INDEX "log_leaves_subscriber" ON "signer"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
 CREATE INDEX "notices_created" ON "signer"."notices" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "signings_outcome" ON "signer"."signings" USING btree ("outcome");--> statement-breakpoint
-CREATE INDEX "totp_moves_effective" ON "signer"."totp_moves" USING btree ("effective_at");
+CREATE INDEX "totp_moves_effective" ON "signer"."totp_moves" USING btree ("effective_at");--> statement-breakpoint
+CREATE INDEX "vaults_pepper" ON "signer"."vaults" USING btree ("pepper");

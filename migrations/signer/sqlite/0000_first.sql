@@ -90,6 +90,7 @@ CREATE TABLE `keys` (
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `keys_credential_unique` ON `keys` (`credential`);--> statement-breakpoint
+CREATE INDEX `keys_kek` ON `keys` (`kek`);--> statement-breakpoint
 CREATE TABLE `log_head` (
 	`name` text PRIMARY KEY NOT NULL,
 	`size` integer NOT NULL
@@ -185,3 +186,5 @@ CREATE TABLE `vaults` (
 	`version` integer NOT NULL,
 	`mac` blob NOT NULL
 ) STRICT;
+--> statement-breakpoint
+CREATE INDEX `vaults_pepper` ON `vaults` (`pepper`);

@@ -56,6 +56,12 @@ export async function revokeGrantsOf(tx: ApiTx, subscriber: string, now: number)
     .where(and(eq(grants.subscriber, subscriber), isNull(grants.revokedAt)));
 }
 
+/** Ends everything that anybody ever granted. */
+export async function revokeAllGrants(tx: ApiTx, now: number): Promise<void> {
+  const { grants } = tx.t;
+  await tx.db.update(grants).set({ revokedAt: now }).where(isNull(grants.revokedAt));
+}
+
 /** Ends a grant at once, and with it all that was issued under it; true when it was live until now. */
 export async function revokeGrant(tx: ApiTx, id: string, now: number): Promise<boolean> {
   const { grants } = tx.t;

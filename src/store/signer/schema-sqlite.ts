@@ -17,16 +17,20 @@ export const subscribers = sqliteTable('subscribers', {
   ...sealedRow,
 });
 
-export const vaults = sqliteTable('vaults', {
-  subscriber: text('subscriber').primaryKey(),
-  publicKey: bytes('public_key').notNull(),
-  sealedPrivate: bytes('sealed_private').notNull(),
-  openedBy: text('opened_by').notNull(),
-  salt: bytes('salt').notNull(),
-  kdf: text('kdf').notNull(),
-  pepper: text('pepper').notNull(),
-  ...sealedRow,
-});
+export const vaults = sqliteTable(
+  'vaults',
+  {
+    subscriber: text('subscriber').primaryKey(),
+    publicKey: bytes('public_key').notNull(),
+    sealedPrivate: bytes('sealed_private').notNull(),
+    openedBy: text('opened_by').notNull(),
+    salt: bytes('salt').notNull(),
+    kdf: text('kdf').notNull(),
+    pepper: text('pepper').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('vaults_pepper').on(table.pepper)],
+);
 
 export const factors = sqliteTable('factors', {
   subscriber: text('subscriber').primaryKey(),
@@ -42,22 +46,26 @@ export const factors = sqliteTable('factors', {
   ...sealedRow,
 });
 
-export const keys = sqliteTable('keys', {
-  id: text('id').primaryKey(),
-  credential: text('credential').notNull().unique(),
-  subscriber: text('subscriber').notNull(),
-  keyVersion: integer('key_version').notNull(),
-  keyType: text('key_type').notNull(),
-  spki: bytes('spki').notNull(),
-  sealedBlob: bytes('sealed_blob').notNull(),
-  sealedDek: bytes('sealed_dek').notNull(),
-  kek: text('kek').notNull(),
-  mechanism: text('mechanism').notNull(),
-  lineHash: bytes('line_hash').notNull(),
-  attestation: text('attestation').notNull(),
-  createdAt: instant('created_at').notNull(),
-  ...sealedRow,
-});
+export const keys = sqliteTable(
+  'keys',
+  {
+    id: text('id').primaryKey(),
+    credential: text('credential').notNull().unique(),
+    subscriber: text('subscriber').notNull(),
+    keyVersion: integer('key_version').notNull(),
+    keyType: text('key_type').notNull(),
+    spki: bytes('spki').notNull(),
+    sealedBlob: bytes('sealed_blob').notNull(),
+    sealedDek: bytes('sealed_dek').notNull(),
+    kek: text('kek').notNull(),
+    mechanism: text('mechanism').notNull(),
+    lineHash: bytes('line_hash').notNull(),
+    attestation: text('attestation').notNull(),
+    createdAt: instant('created_at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('keys_kek').on(table.kek)],
+);
 
 export const credentials = sqliteTable(
   'credentials',
