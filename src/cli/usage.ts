@@ -22,6 +22,10 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       somebody who knows the subscriber says that a new phone is theirs
   kyso signer rotate kek|pepper [--dir DIR]      kyso signer rotation [--retire LABEL] [--dir DIR]
       new versions of the keys in the signer's token, and what is left under the old ones
+  kyso signer backup --to DIR [--dir DIR]        kyso signer restore --share FILE … [--dir DIR]
+      copies of the stores with the sealed keys; the keys of a backup in a fresh token, by its custodians
+  kyso signer restored [--dir DIR]
+      a store that was set back counts from now on: what a signer that refuses to start asks for
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
