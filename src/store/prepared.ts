@@ -1,3 +1,4 @@
+import { sha256 } from '../base/bytes.ts';
 import { sql } from './drizzle.ts';
 import type { Tx } from './store.ts';
 
@@ -20,9 +21,12 @@ export function prepared<T, R>(
   return (tx, values) => {
     let query = known.get(tx.db);
     if (!query) {
-      query = build(tx).prepare(name);
+      query = build(tx).prepare(shortName(name));
       known.set(tx.db, query);
     }
     return query.execute(values);
   };
 }
+
+/** PostgreSQL cuts names at 63 bytes: two that begin alike would become one, and the second query an error. */
+const shortName = (name: string) => (name.length <= 63 ? name : sha256(name).toString('base64url'));
