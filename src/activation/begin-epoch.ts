@@ -4,7 +4,7 @@ import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Token } from '../hsm/pool.ts';
 import { appendLeaves } from '../store/log.ts';
-import { deleteAllAuthorizations, deleteAllCodes } from '../store/signer/epoch.ts';
+import { deleteAllAuthorizations, deleteAllCodes, deleteAllKeptAnswers } from '../store/signer/epoch.ts';
 import { fromTheFuture } from '../store/signer/factors.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore } from '../store/signer/tables.ts';
@@ -39,6 +39,7 @@ export async function beginEpoch(parts: {
     await writeSetting({ rows }, tx, 'lastInstant', String(startedAt));
     await deleteAllAuthorizations(tx);
     await deleteAllCodes(tx);
+    await deleteAllKeptAnswers(tx);
     const time = { at: startedAt, monotonic: Math.round(clock.monotonic()), epoch: epoch.id };
     const detail = { before: old.id, why };
     await appendLeaves(tx, [makeLeaf({ event: 'epoch.begun', actor: 'operator', result: 'done', detail }, time)]);

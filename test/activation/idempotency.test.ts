@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { beginEpoch } from '../../src/activation/begin-epoch.ts';
 import { upkeep } from '../../src/activation/upkeep.ts';
 import { KysoError } from '../../src/base/errors.ts';
 import { base64 } from '../helpers/ledger.ts';
@@ -205,6 +206,15 @@ t.test('S70: the Idempotency-Key of signHash', async (t) => {
       await t.rejects(ask(world, person, sad, hashes), refused('sadInvalid'));
       const fresh = await person.authorize(hashes);
       t.equal((await ask(world, person, fresh, hashes)).signatures.length, 1, 'with another body');
+    },
+
+    'S69, S70: a new epoch keeps no answer of the one before': async (t, stores) => {
+      const { world, person, hashes, sad } = await setUp(t, stores);
+      await ask(world, person, sad, hashes);
+      await beginEpoch({ store: world.store, token, clock: world.clock, why: 'test' });
+      t.same(await keysOf(world), []);
+      const next = await world.again();
+      await t.rejects(ask(next, person, sad, hashes), refused('sadInvalid'));
     },
 
     'S70: an answer that somebody wrote into the store is not given': async (t, stores) => {

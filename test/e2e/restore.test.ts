@@ -17,7 +17,7 @@ import { shortDirectory } from '../helpers/temp.ts';
 import { until } from '../helpers/until.ts';
 
 t.test(
-  'S69, S13: the drill: signer’s machine is lost with its token, and comes back from copies and shares',
+  'S69, S13, S17: the drill: signer’s machine is lost with its token, and comes back from copies and shares',
   async (t) => {
     const sandbox = await startSandbox(t);
     const { config, csc } = sandbox;

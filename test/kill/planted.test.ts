@@ -16,7 +16,7 @@ const planted: Record<string, RegExp[]> = {
 };
 
 for (const [fault, findings] of Object.entries(planted)) {
-  t.test(`S66: the checker breaks on a planted fault: ${fault}`, async (t) => {
+  t.test(`S66, S91: the checker breaks on a planted fault: ${fault}`, async (t) => {
     const nodeOptions = [`--import=${new URL(`plants.ts?fault=${fault}`, import.meta.url)}`];
     const parts = { directory: shortDirectory(t), random: randomFrom(1), shim: makeShim(t), nodeOptions };
     const harness = await startHarness({ ...parts, store: { engine: 'sqlite' } });
