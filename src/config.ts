@@ -20,7 +20,9 @@ const TokenPlace = Closed({
   /** What C_Initialize must be told (`pReserved`); NSS wants its database's place. */
   libraryParameters: Type.Optional(Type.String({ minLength: 1 })),
   /** What the module reads from its environment, which is otherwise empty. Holds no secrets. */
-  environment: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Z][A-Z0-9_]*$' }), Type.String())),
+  environment: Type.Optional(
+    Type.Record(Type.String({ pattern: '^[A-Z][A-Z0-9_]*$' }), Type.String(), { additionalProperties: false }),
+  ),
   workers: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
 });
 

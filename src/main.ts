@@ -43,6 +43,8 @@ async function run(command: string, args: string[]): Promise<number | undefined>
       return (await import('./cli/subscriber.ts')).subscriber(args);
     case 'client':
       return (await import('./cli/client.ts')).client(args);
+    case 'hsm':
+      return (await import('./cli/hsm.ts')).hsm(args, (await import('./processes/tokens.ts')).probeToken);
     case 'sandbox':
       return (await import('./cli/init.ts')).sandbox(args, (await import('./processes/init.ts')).initSandbox);
     case 'demo': {

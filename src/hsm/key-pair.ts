@@ -24,7 +24,13 @@ export function generateResidentPair(
   return generatePair(session, keyType, publicKeyTemplate(keyType, 'session'), template);
 }
 
-function generatePair(session: Session, keyType: KeyTypeName, publicHalf: Attribute[], privateHalf: Attribute[]) {
+/** A key pair by these templates. */
+export function generatePair(
+  session: Session,
+  keyType: KeyTypeName,
+  publicHalf: Attribute[],
+  privateHalf: Attribute[],
+): KeyPair {
   const rsa = keyTypes[keyType].family === 'RSA';
   return session.module.C_GenerateKeyPair(
     session.handle,

@@ -47,6 +47,12 @@ function isSoftokn(module: PKCS11): boolean {
   return answer;
 }
 
+/** The name of the module, where it is known to be a token in software and no HSM, whatever it calls itself. */
+export function softwareOf(module: PKCS11): string | undefined {
+  if (isSoftokn(module)) return 'NSS softokn';
+  return module.C_GetInfo().manufacturerID.startsWith('SoftHSM') ? 'SoftHSM' : undefined;
+}
+
 /** softokn 3.87 has no column for these in its database and answers CKR_GENERAL_ERROR to a token object with them. */
 const notStoredBySoftokn = [pkcs11.CKA_ALLOWED_MECHANISMS, pkcs11.CKA_COPYABLE];
 
