@@ -1,7 +1,7 @@
 import { KysoError, kindOf } from '../base/errors.ts';
 import type { Token } from '../hsm/pool.ts';
+import { readUnsealed } from '../store/settings.ts';
 import type { SignerRows } from '../store/signer/rows.ts';
-import { readUnsealed } from '../store/signer/settings.ts';
 import type { SignerStore } from '../store/signer/tables.ts';
 import { tokenLabels } from './context.ts';
 import { readSetting, type SettingName } from './settings.ts';

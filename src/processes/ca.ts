@@ -1,6 +1,7 @@
 import { systemClock } from '../base/clock.ts';
 import { openAuthority } from '../ca/context.ts';
 import { startFeed } from '../ca/feed.ts';
+import { assertTokenOfStore } from '../ca/own-token.ts';
 import { sandboxIssuer } from '../ca/sandbox.ts';
 import { pathsOf } from '../config.ts';
 import { caContract } from '../ipc/ca-contract.ts';
@@ -25,6 +26,7 @@ export async function startCaProcess(boot: Boot) {
   const store = await openDomain(config, caDomain);
   const token = await openToken(config, 'ca', tokenPin);
   const mode = config.mode === 'sandbox' ? 'sandbox' : 'production';
+  await assertTokenOfStore(store, token);
   const authority = await openAuthority({ store, token, clock: systemClock, mode });
   const signer = connectIpc({
     path: paths.socket('signer'),

@@ -1,16 +1,18 @@
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { enrolAttestationKey, initAuthority } from '../../src/ca/ceremony.ts';
-import { openAuthority } from '../../src/ca/context.ts';
+import { type CaToken, openAuthority } from '../../src/ca/context.ts';
+import { assertTokenOfStore } from '../../src/ca/own-token.ts';
 import { readCertificate } from '../../src/pki/read.ts';
 import { caDomain } from '../../src/store/ca/tables.ts';
+import { eq } from '../../src/store/drizzle.ts';
 import { openssl, pemFiles, testKey } from '../helpers/authority.ts';
 import { caToken, ceremonyNames } from '../helpers/certification-authority.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 
 const clock = systemClock;
-const token = await caToken(t);
+const [token, other] = [await caToken(t), await caToken(t)];
 
 await rulesOnBothEngines(t, {
   'S84: the ceremony makes root and issuing authority with keys of the token, once': async (t, stores) => {
@@ -56,5 +58,28 @@ await rulesOnBothEngines(t, {
     const made = results.find((result) => result.status === 'fulfilled');
     const authority = await openAuthority({ store, token, clock, mode: 'sandbox' });
     t.strictSame(made?.value.root, authority.root, 'and the store has the one that was answered');
+  },
+
+  'a token that is not this store’s is named with what mends it': async (t, stores) => {
+    const store = await stores.open(caDomain);
+    await assertTokenOfStore(store, other); // before the ceremony there is nothing to tell it by
+    await initAuthority({ store, token, clock, ...ceremonyNames });
+    const named = (what: RegExp) => ({ ...refused('configuration'), message: what });
+    await t.rejects(
+      assertTokenOfStore(store, other),
+      named(/key of the issuing authority is another one.*hsm probe ca/s),
+    );
+    const hmac: CaToken['hmac'] = (request) => other.hmac(request);
+    await t.rejects(assertTokenOfStore(store, { ...token, hmac }), named(/its key for row MACs is another one/));
+    const publicKey: CaToken['publicKey'] = () => token.publicKey({ label: 'nobody' });
+    await t.rejects(
+      assertTokenOfStore(store, { ...token, publicKey }),
+      named(/it has no key of the issuing authority/),
+    );
+    await assertTokenOfStore(store, token);
+    const { settings } = store.read.t;
+    await store.write((tx) => tx.db.update(settings).set({ value: 'x' }).where(eq(settings.name, 'epoch')));
+    await assertTokenOfStore(store, token); // one row that was changed is not the token's fault
+    await t.rejects(openAuthority({ store, token, clock, mode: 'sandbox' }), refused('integrity'));
   },
 });
