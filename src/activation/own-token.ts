@@ -10,8 +10,8 @@ const wrong = (what: string) =>
   new KysoError(
     'configuration',
     `this is not the token of this store: ${what}. Nothing is signed. ` +
-      'Put its token back (pkcs11 in kyso.json, the files of the token), or the store that belongs to this token; ' +
-      'kyso hsm probe shows which token answers',
+      'Put its token back (pkcs11 in kyso.json, the files of the token), give a fresh token its keys from the backup ' +
+      '(kyso signer restore), or put back the store that belongs to this token; kyso hsm probe shows which token answers',
   );
 
 /**
@@ -37,7 +37,7 @@ export async function assertRowsOfToken(store: SignerStore, rows: SignerRows): P
   const fits = await Promise.all(
     names.map((name) =>
       readSetting(rows, store.read, name).then(
-        () => true,
+        (value) => value !== undefined,
         (error: unknown) => {
           if (kindOf(error) !== 'integrity') throw error;
           return false;

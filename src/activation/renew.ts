@@ -3,6 +3,7 @@ import type { Key, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { holdVersion } from './key-versions.ts';
 import { rewrapKey } from './keys.ts';
+import { noteKeyKind } from './usable-keys.ts';
 import { sealVault } from './vault.ts';
 
 /** What a right PIN has just opened. `key`: the one it was opened for; without it nobody knows yet how the keys stand. */
@@ -46,6 +47,7 @@ async function renewKey(signer: Signer, { vault, privateKey }: Opened, { id, sub
     // Somebody else may have done the same meanwhile.
     const current = await signer.rows.keys.lock(tx, { id, version });
     if (!current) return;
+    await noteKeyKind(signer, tx, { keyType: key.keyType, mechanism: changes.mechanism });
     await signer.rows.keys.replace(tx, current, changes);
     const detail = { key: id, from: key.kek, to };
     const { credential } = key;

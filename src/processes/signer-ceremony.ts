@@ -16,6 +16,7 @@ import type { ResidentKeySpec } from '../hsm/protocol.ts';
 import { signerDomain } from '../store/signer/tables.ts';
 import { assertCustody, type Custody, sandboxCustody } from './custody.ts';
 import { makeToken, newSecret, type TokenAccess, writePublic } from './made.ts';
+import { readPin } from './secrets.ts';
 import { openDomain } from './stores.ts';
 import { handOver, ownDirectory, tierFor } from './users.ts';
 
@@ -39,6 +40,7 @@ export async function initSigner(config: Config, custody: Custody | 'none' = san
   const paths = pathsOf(config);
   if (existsSync(paths.token('signer')))
     throw new KysoError('configuration', `${paths.token('signer')} is there already: was this step already done?`);
+  if (!tokenOf(config, 'signer').own) readPin(config, 'signer'); // or it would be missed after the shares are out
   const begun = custody === 'none' ? undefined : await beginBackup(custody);
   let backup: Backup | undefined;
   const token = await makeToken(config, 'signer', tier, async (access) => {
