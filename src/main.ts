@@ -29,6 +29,8 @@ async function run(command: string, args: string[]): Promise<number | undefined>
           args.slice(1),
           (await import('./processes/restored.ts')).declareRestored,
         );
+      if (command === 'signer' && step === 'check')
+        return (await import('./cli/signer-check.ts')).signerCheck(args.slice(1));
       if (command === 'signer' && (step === 'rotate' || step === 'rotation'))
         return (await import('./cli/signer-keys.ts')).signerKeys(step, args.slice(1));
       if (step)

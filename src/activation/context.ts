@@ -70,6 +70,8 @@ export type Signer = {
   codeLimits: CodeLimits;
   /** Seals what waits to be told to somebody; comes out of the token at start. */
   noticeKey: Buffer;
+  /** Tables in which a row did not fit its MAC, since the start. */
+  broken: Set<string>;
   /** The KEKs and peppers that there are. */
   versions: Record<Versioned, KeyVersions>;
   /** Keeps the backup of the token's secrets where it can be copied, whenever it has changed. */

@@ -12,8 +12,8 @@ import { firstVersions } from './key-versions.ts';
 import { writeSetting } from './settings.ts';
 
 /** The rows of the signer's store under the MAC key that its token makes. */
-export async function openRows(store: SignerStore, token: Token) {
-  const mac = rowMac(await token.hmac({ label: tokenLabels.rowMac, data: Buffer.from('kyso signer rows') }));
+export async function openRows(store: SignerStore, token: Token, broken?: (table: string) => void) {
+  const mac = rowMac(await token.hmac({ label: tokenLabels.rowMac, data: Buffer.from('kyso signer rows') }), broken);
   return { mac, rows: signerRows(store.read.t, mac) };
 }
 

@@ -2,13 +2,14 @@ import { createPublicKey } from 'node:crypto';
 import { KysoError } from '../base/errors.ts';
 import type { Handlers, Peer } from '../ipc/contract.ts';
 import type { NotifyContract } from '../ipc/notify-contract.ts';
-import type { SignerContract } from '../ipc/signer-contract.ts';
+import { type SignerContract, sealedTableNames } from '../ipc/signer-contract.ts';
 import { accountStatus, freeze, tellPasswordChange, unfreeze } from './account.ts';
 import { beginActivation, completeActivation } from './activate.ts';
 import { authorize } from './authorize.ts';
 import { readBackup } from './backup.ts';
 import { changePin } from './change-pin.ts';
 import { checkSad } from './check-sad.ts';
+import { checkStore } from './check-store.ts';
 import { sendOTP, usualCodeLimits } from './codes.ts';
 import { type CodeLimits, type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
@@ -63,7 +64,8 @@ export async function startSigner({
 }: Parts): Promise<StartedSigner> {
   const { store, token, clock, onError } = parts;
   await assertTokenOfStore(store, token);
-  const { mac, rows } = await openRows(store, token);
+  const broken = new Set<string>();
+  const { mac, rows } = await openRows(store, token, (table) => broken.add(table));
   await assertRowsOfToken(store, rows);
   const read = (name: Parameters<typeof readSetting>[2]) => readSetting(rows, store.read, name);
   const watermark = await openWatermark({ store, rows, token, file: markFile });
@@ -86,6 +88,7 @@ export async function startSigner({
   const notices = dispatchNotices({ store, noticeKey }, notify, onError);
   const signer: Signer = {
     ...parts,
+    broken,
     codeLimits,
     keepBackup,
     noticeKey,
@@ -134,6 +137,7 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
     'credentials.extendTransaction': counting(signer.refusals, 'extend', (params) => extendTransaction(signer, params)),
     'signatures.signHash': counting(signer.refusals, 'sign', (params) => signHash(signer, params)),
     epoch: async () => ({ epoch: signer.epoch }),
+    'store.check': (params) => checkStore(signer, params),
     'keys.rotate': (params) => rotate(signer, params),
     'keys.rotation': () => rotationStatus(signer),
     'keys.retire': (params) => retire(signer, params),
@@ -150,6 +154,7 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
         token,
         store,
         feed,
+        ...(signer.broken.size > 0 && { tampered: sealedTableNames.filter((name) => signer.broken.has(name)) }),
         ...(lost.length > 0 && { lost }),
         ...(age !== undefined && { feedAge: Math.round(age) }),
         notify: signer.notifyState(),

@@ -24,6 +24,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       new versions of the keys in the signer's token, and what is left under the old ones
   kyso signer backup --to DIR [--dir DIR]        kyso signer restore --share FILE … [--dir DIR]
       copies of the stores with the sealed keys; the keys of a backup in a fresh token, by its custodians
+  kyso signer check [--dir DIR]
+      walks through all rows of the signer's store that carry a MAC, and names those that somebody else wrote
   kyso signer restored [--dir DIR]
       a store that was set back counts from now on: what a signer that refuses to start asks for
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]

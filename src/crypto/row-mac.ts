@@ -11,11 +11,14 @@ export type RowMac = {
   seal<R extends { version: number }>(table: string, row: R): R & SealedRow;
   /** @throws KysoError integrity — the row is not the one that this process or a predecessor wrote */
   check<R extends SealedRow>(table: string, row: R): void;
+  /** Whether the row is the one that this process or a predecessor wrote. */
+  fits<R extends SealedRow>(table: string, row: R): boolean;
   /** A MAC over byte strings that belong to a row but stand in other rows; `owner` says to which. */
   over(owner: string, parts: Uint8Array[]): Buffer;
 };
 
-export function rowMac(secret: Uint8Array): RowMac {
+/** @param broken is told the table of each row whose MAC does not fit */
+export function rowMac(secret: Uint8Array, broken: (table: string) => void = () => {}): RowMac {
   // As a KeyObject: from its bytes each MAC would cost three times as much.
   const key = createSecretKey(secret);
   const compute = (table: string, row: object) => createHmac('sha256', key).update(canonical(table, row)).digest();
@@ -26,8 +29,10 @@ export function rowMac(secret: Uint8Array): RowMac {
       return mac.digest();
     },
     seal: (table, row) => ({ ...row, mac: compute(table, row) }),
+    fits: (table, row) => equalBytes(compute(table, row), row.mac),
     check(table, row) {
       if (equalBytes(compute(table, row), row.mac)) return;
+      broken(table);
       throw new KysoError(
         'integrity',
         `a row of ${table} does not carry the right MAC: somebody else wrote to the store`,

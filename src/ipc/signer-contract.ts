@@ -19,6 +19,13 @@ import {
 /** Which login is asking. These fields can only narrow what a SAD allows; they never prove anything (design §4). */
 const Caller = { subscriber: Id, client: Text(128), grant: Id, request: Text(64) };
 
+/** The tables of signer whose rows carry MACs, in the order in which a check walks them. */
+export const sealedTableNames = [
+  ...(['settings', 'subscribers', 'vaults', 'factors', 'keys', 'credentials'] as const),
+  ...(['authorizations', 'oneTimeCodes', 'totpMoves'] as const),
+];
+const SealedTableName = Type.Enum(sealedTableNames);
+
 const Versioned = Type.Enum(['kek', 'pepper']);
 
 const Halves = Closed({ email: Text(64), sms: Text(64) });
@@ -209,6 +216,21 @@ export const signerContract = {
     params: Closed({ label: Text(64) }),
     result: Closed({ destroyedAt: Instant }),
   },
+  /** Looks at some rows of a sealed table; `bad` are the keys of those that are not as Kyso wrote them. */
+  'store.check': {
+    links: ['operator'],
+    params: Closed({
+      table: Type.Optional(SealedTableName),
+      after: Type.Optional(Text(128)),
+      limit: Type.Integer({ minimum: 1, maximum: 1000 }),
+    }),
+    result: Closed({
+      table: SealedTableName,
+      checked: Instant,
+      bad: Type.Array(Text(128)),
+      next: Type.Optional(Closed({ table: SealedTableName, after: Type.Optional(Text(128)) })),
+    }),
+  },
   status: {
     links: ['api', 'operator'],
     params: Empty,
@@ -217,6 +239,8 @@ export const signerContract = {
       token: Type.Boolean(),
       store: Type.Boolean(),
       feed: Type.Boolean(),
+      /** Tables in which a row was found that Kyso did not write: kyso signer check names the rows. */
+      tampered: Type.Optional(Type.Array(SealedTableName)),
       /** Kinds of keys that do not sign, since the PKCS#11 module lost what they need. */
       lost: Type.Optional(Type.Array(Text(200))),
       feedAge: Type.Optional(Instant),

@@ -35,7 +35,7 @@ export async function openStore<T>(domain: Domain<T>, location: StoreLocation, a
   mkdirSync(dirname(location.file), { recursive: true, mode: 0o700 });
   const lock = lockFile(location.file);
   try {
-    prepareFile(location.file, directory);
+    prepareFile(location.file, directory, domain.name);
     const store = openSqlite<T>(location.file, domain.sqlite);
     return watched({ ...store, close: () => store.close().finally(() => lock.close()) }, alarm);
   } catch (error) {
@@ -44,7 +44,7 @@ export async function openStore<T>(domain: Domain<T>, location: StoreLocation, a
   }
 }
 
-function prepareFile(file: string, directory: string): void {
+function prepareFile(file: string, directory: string, domain: Domain<unknown>['name']): void {
   // Made here with its final mode, which SQLite gives to the write-ahead log, too.
   closeSync(openSync(file, 'a', 0o600));
   const db = openFile(file);
@@ -52,7 +52,7 @@ function prepareFile(file: string, directory: string): void {
     const health = db.pragma('quick_check', { simple: true });
     if (health !== 'ok')
       throw new KysoError('configuration', `the store ${file} is damaged (${health}): restore it from a backup`);
-    migrateSqlite(db, directory);
+    migrateSqlite(db, directory, domain);
   } finally {
     db.close();
   }

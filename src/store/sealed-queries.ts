@@ -1,5 +1,5 @@
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
-import { and, eq, type SQL, sql } from './drizzle.ts';
+import { and, asc, eq, gt, type SQL, sql } from './drizzle.ts';
 import { given, prepared } from './prepared.ts';
 import type { Tx } from './store.ts';
 
@@ -63,7 +63,21 @@ export function sealedQueries(name: string, table: SealedPgTable) {
       .returning({ version: table.version });
   });
 
+  /** The next rows behind one with this primary key, or the first ones, in the order of their keys. */
+  const walk = (tx: Db, after: unknown, most: number): Promise<Rows> => {
+    const column = columns[primary]!;
+    const rows = tx.db
+      .select()
+      .from(table as PgTable)
+      .where(after === undefined ? undefined : gt(column, after))
+      .orderBy(asc(column))
+      .limit(most);
+    return rows as unknown as Promise<Rows>;
+  };
+
   return {
+    primary,
+    walk,
     select: by('select', select),
     share: by('share', (tx, names) => select(tx, names).for('share')),
     insert: (tx: Db, row: Values) => insert(tx, { ...nothing, ...row }),

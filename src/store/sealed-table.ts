@@ -24,6 +24,11 @@ export type SealedTable<T extends PgTable> = {
    * UPDATE's WHERE; no row is returned when it does not hold after waiting for whoever had the lock.
    */
   lock(tx: Db, key: KeyOf<T>, only?: SQL): Promise<RowOf<T> | undefined>;
+  /**
+   * The rows behind `after`, or the first ones, in the order of their keys: those that are as Kyso wrote them, and the keys
+   * of those that are not. `last` is where to go on; undefined at the end.
+   */
+  walk(tx: Db, after: string | undefined, most: number): Promise<{ good: RowOf<T>[]; bad: string[]; last?: string }>;
   /** Writes a row that `lock` returned, with some fields changed and its version raised. */
   replace(tx: Db, row: RowOf<T>, changes: Partial<T['$inferSelect']>): Promise<RowOf<T>>;
 };
@@ -61,6 +66,14 @@ export function sealedTable<T extends SealedPgTable>(name: string, table: T, mac
     },
     async list(tx, key) {
       return ((await queries.select(tx, key)) as Row[]).map(checked);
+    },
+    async walk(tx, after, most) {
+      const rows = (await queries.walk(tx, after, most)) as Row[];
+      const keyOf = (row: Row) => String((row as Record<string, unknown>)[queries.primary]);
+      const good = rows.filter((row) => mac.fits(name, row));
+      const bad = rows.filter((row) => !good.includes(row)).map(keyOf);
+      const last = rows.at(-1);
+      return { good, bad, ...(last && rows.length === most && { last: keyOf(last) }) };
     },
     async lock(tx, key, only) {
       const [row] = (await queries.lock(tx, key, only)) as Row[];
