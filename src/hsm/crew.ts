@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KysoError } from '../base/errors.ts';
 import { createJob, type Job, type Piece } from './job.ts';
-import type { Task } from './protocol.ts';
-import type { WorkerProcess } from './worker-process.ts';
+import { isSmall, type Task } from './protocol.ts';
+import type { Outcome, WorkerProcess } from './worker-process.ts';
 
 export type Crew = {
   /** Fills the seats. Resolves when the first start of each worker has succeeded or failed; call it once. */
@@ -34,7 +34,11 @@ export type CrewOptions = {
  */
 type Member = { worker: WorkerProcess; proven: boolean; worn: PromiseWithResolvers<'worn'> };
 
+type Lost = Extract<Outcome, { error: KysoError }>;
+
 const triesPerPiece = 2;
+/** Small pieces of one message: some milliseconds of work. */
+const mostTogether = 8;
 const [shortestPause, longestPause] = [100, 2000];
 const idleCheckInterval = 2000;
 
@@ -117,30 +121,62 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
   }
 
   function dispatch(): void {
-    while (idle.length > 0 && queue.length > 0) {
-      const job = queue.shift()!;
-      const piece = job.waiting.shift();
-      if (!piece) continue; // the job has failed meanwhile
-      if (job.waiting.length > 0) queue.push(job);
-      void carryOut(idle.shift()!, piece);
+    while (idle.length > 0) {
+      const pieces = nextBundle();
+      if (pieces.length === 0) return;
+      void carryOut(idle.shift()!, pieces);
     }
   }
 
-  async function carryOut(member: Member, piece: Piece): Promise<void> {
-    const { job } = piece;
-    const outcome = await member.worker.perform(piece.task);
-    if (outcome.is === 'lost') {
-      leave(member);
-      note(outcome.error);
-      if (++piece.tries < triesPerPiece && !job.isSettled()) enqueue(job, piece);
-      else job.fail(outcome.error);
-      return dispatch();
+  /**
+   * The next piece, or several small ones where more wait than there are workers: a message to a worker and back
+   * costs as much as a P-256 signature. What has cost a worker its life goes alone, so that it harms no other.
+   */
+  function nextBundle(): Piece[] {
+    const share = Math.min(mostTogether, Math.ceil(queue.length / up.size));
+    const bundle: Piece[] = [];
+    while (queue.length > 0 && bundle.length < share) {
+      const [job] = queue as [Job];
+      const [piece] = job.waiting;
+      const alone = piece && (piece.tries > 0 || !isSmall(piece.task));
+      if (alone && bundle.length > 0) break;
+      queue.shift();
+      if (!piece) continue; // the job has failed meanwhile
+      job.waiting.shift();
+      if (job.waiting.length > 0) queue.push(job);
+      bundle.push(piece);
+      if (alone) break;
     }
-    member.proven = true;
-    if (outcome.is === 'done' && outcome.worn) member.worn.resolve('worn');
-    if (outcome.is === 'done') job.deliver(piece, outcome.answer);
-    else job.fail(outcome.error);
-    release(member);
+    return bundle;
+  }
+
+  async function carryOut(member: Member, pieces: Piece[]): Promise<void> {
+    const outcomes = await member.worker.perform(pieces.map(({ task }) => task));
+    const lost = outcomes.find((outcome): outcome is Lost => outcome.is === 'lost');
+    if (lost) {
+      leave(member);
+      note(lost.error);
+    } else {
+      member.proven = true;
+      if (outcomes.some((outcome) => outcome.is === 'done' && outcome.worn)) member.worn.resolve('worn');
+    }
+    for (const [index, piece] of pieces.entries()) settle(piece, outcomes[index]);
+    if (lost) dispatch();
+    else release(member);
+  }
+
+  /** Without an outcome the worker never began it. */
+  function settle(piece: Piece, outcome?: Outcome): void {
+    const { job } = piece;
+    if (outcome?.is === 'done') {
+      job.deliver(piece, outcome.answer);
+    } else if (outcome?.is === 'failed') {
+      job.fail(outcome.error);
+    } else {
+      if (outcome) piece.tries += 1;
+      if (piece.tries < triesPerPiece && !job.isSettled()) enqueue(job, piece);
+      else if (outcome) job.fail(outcome.error);
+    }
   }
 
   function enqueue(job: Job, ...pieces: Piece[]): void {
@@ -161,7 +197,7 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
     for (const member of idle.splice(0)) {
       const { job, pieces } = createJob([{ operation: 'checkToken', request: {} }], deadline);
       job.settled.catch(() => {}); // reported as the loss of the worker
-      void carryOut(member, { ...pieces[0]!, tries: triesPerPiece - 1 });
+      void carryOut(member, [{ ...pieces[0]!, tries: triesPerPiece - 1 }]);
     }
   }
 

@@ -39,7 +39,7 @@ export type Operations = {
 
 export type OperationName = keyof Operations;
 
-/** A message from the pool to a worker, one at a time. */
+/** One thing for a worker to do. A message to it has one or several, and its answer is a list. */
 export type Task = {
   [Name in OperationName]: { operation: Name; request: Operations[Name]['request'] };
 }[OperationName];
@@ -49,6 +49,12 @@ export type Task = {
  * in `pReserved`, which only NSS does.
  */
 export type TokenAddress = { module: string; label: string; libraryParameters?: string };
+
+/** Whether a task takes about a millisecond, so that several may travel together. */
+export function isSmall({ operation, request }: Task): boolean {
+  if (operation === 'sign' || operation === 'signResident') return request.digests.length === 1;
+  return operation !== 'generateKeyPair';
+}
 
 /** The first message to a worker. The PIN comes this way because arguments and environment can be read by others. */
 export type WorkerConfiguration = TokenAddress & { pin: Buffer };
@@ -60,7 +66,7 @@ export type Failure = { kind: ErrorKind; message: string; detail: string };
 export type WorkerStart = { is: 'ready'; capabilities: Capabilities } | ({ is: 'lost' } & Failure);
 
 /**
- * What a worker answers a task. After `lost` it ends itself: only a new process can heal. `worn`: it has grown, and asks
+ * What a worker answers a task; it answers no further one of the same message after `lost`, when it ends itself: only a new process can heal. `worn`: it has grown, and asks
  * for a successor.
  */
 export type WorkerMessage =

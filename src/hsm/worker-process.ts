@@ -10,8 +10,11 @@ import type { Task, WorkerConfiguration, WorkerMessage, WorkerStart } from './pr
  */
 export type Outcome = { is: 'done'; answer: unknown; worn?: boolean } | { is: 'failed' | 'lost'; error: KysoError };
 
-/** A token worker as its parent sees it. `perform` takes one task at a time and never rejects. */
-export type WorkerProcess = { perform(task: Task): Promise<Outcome>; stop(): void; exited: Promise<void> };
+/**
+ * A token worker as its parent sees it. `perform` takes one list of tasks at a time, answers in their order, and never
+ * rejects; behind `lost` come no further outcomes, unless all were lost.
+ */
+export type WorkerProcess = { perform(tasks: Task[]): Promise<Outcome[]>; stop(): void; exited: Promise<void> };
 
 export type WorkerOptions = WorkerConfiguration & {
   /** The worker's whole environment: SOFTHSM2_CONF and the like, never a secret. */
@@ -36,7 +39,12 @@ export async function startWorker({ environment, deadline, ...configuration }: W
   const exited = endOf(child);
   const started = await exchange<WorkerStart>(child, configuration, startDeadline);
   if (typeof started !== 'string' && started.is === 'ready') {
-    const perform = async (task: Task) => toOutcome(await exchange(child, task, deadline));
+    const perform = async (tasks: Task[]) => {
+      const answer = await exchange<WorkerMessage[]>(child, tasks, deadline);
+      // Which of them it died of nobody knows.
+      if (typeof answer === 'string') return tasks.map((): Outcome => ({ is: 'lost', error: lossOf(answer) }));
+      return answer.map(toOutcome);
+    };
     return { worker: { perform, stop, exited }, capabilities: started.capabilities };
   }
   stop();
@@ -52,8 +60,7 @@ export async function startWorker({ environment, deadline, ...configuration }: W
 
 const endings = { died: 'a token worker died', hung: 'a token worker hung and was killed' };
 
-function toOutcome(message: WorkerMessage | keyof typeof endings): Outcome {
-  if (typeof message === 'string') return { is: 'lost', error: lossOf(message) };
+function toOutcome(message: WorkerMessage): Outcome {
   return message.is === 'done' ? message : { is: message.is, error: fromFailure(message) };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Entry of a token worker: a process that holds the only PKCS#11 library, sessions and login, and does one task at a
- * time with synchronous calls. Its first message is its configuration; it ends with its channel.
+ * Entry of a token worker: a process that holds the only PKCS#11 library, sessions and login, and does one task after
+ * the other with synchronous calls. Its first message is its configuration; it ends with its channel.
  */
 import { toFailure } from './errors.ts';
 import { closeSession, connect, finalizeModule, openSession } from './module.ts';
@@ -28,18 +28,24 @@ async function start(configuration: WorkerConfiguration): Promise<void> {
     closeSession(session);
     const perform = createPerformer(slot, capabilities);
     const isWorn = wear();
-    process.on('message', (task: Task) => {
-      const message = perform(task);
-      send(isWorn() && message.is === 'done' ? { ...message, worn: true } : message);
+    process.on('message', (tasks: Task[]) => {
+      const answer: WorkerMessage[] = [];
+      for (const task of tasks) {
+        const message = perform(task);
+        answer.push(isWorn() && message.is === 'done' ? { ...message, worn: true } : message);
+        if (message.is === 'lost') break;
+      }
+      send(answer, answer.at(-1)?.is === 'lost');
     });
     send({ is: 'ready', capabilities });
   } catch (error) {
-    send({ is: 'lost', ...toFailure(error) });
+    send({ is: 'lost', ...toFailure(error) }, true);
   }
 }
 
-function send(message: WorkerStart | WorkerMessage): void {
+/** After `last` the process ends: only a new one can heal. */
+function send(message: WorkerStart | WorkerMessage[], last = false): void {
   process.send?.(message, () => {
-    if (message.is === 'lost') process.exit(1);
+    if (last) process.exit(1);
   });
 }

@@ -15,6 +15,8 @@ const labelOf = ({ request }: Task) => ('label' in request ? request.label : '?'
 function fakeWorker() {
   const exit = Promise.withResolvers<void>();
   const life = { stopped: false };
+  /** The names of the tasks of each message. */
+  const messages: string[][] = [];
   const doing: { name: string; answer(outcome: Outcome): void }[] = [];
   const worker: WorkerProcess = {
     exited: exit.promise,
@@ -22,15 +24,28 @@ function fakeWorker() {
       life.stopped = true;
       exit.resolve();
     },
-    perform: (given) => new Promise((answer) => doing.push({ name: labelOf(given), answer })),
+    async perform(given) {
+      messages.push(given.map(labelOf));
+      const outcomes: Outcome[] = [];
+      for (const one of given) {
+        const outcome = await new Promise<Outcome>((answer) => doing.push({ name: labelOf(one), answer }));
+        outcomes.push(outcome);
+        if (outcome.is === 'lost') break;
+      }
+      return outcomes;
+    },
   };
   return {
     worker,
     doing,
     life,
+    messages,
     finish(worn = false) {
       const current = doing.shift()!;
       current.answer({ is: 'done', answer: `did ${current.name}`, worn });
+    },
+    fail() {
+      doing.shift()!.answer({ is: 'failed', error: new KysoError('internal', 'failed') });
     },
     die() {
       doing.shift()?.answer({ is: 'lost', error: new KysoError('tokenUnavailable', 'died') });
@@ -200,3 +215,47 @@ t.test(
     t.ok(workers.every(({ life }) => life.stopped));
   },
 );
+
+t.test('small tasks travel together where more wait than there are workers, and each gets its own end', async (t) => {
+  const { crew, workers } = await makeCrew(t, 1);
+  const [worker] = workers as [Fake];
+  const jobs = Array.from({ length: 12 }, (_, n) => crew.perform(tasks(`job${n}-`, 1)));
+  t.same(worker.messages, [['job0-0']], 'nobody waits for company');
+  worker.finish();
+  await settle();
+  t.same(worker.messages[1], ['job1-0', 'job2-0', 'job3-0', 'job4-0', 'job5-0', 'job6-0', 'job7-0', 'job8-0']);
+  worker.finish();
+  await settle();
+  worker.fail();
+  await settle();
+  worker.die();
+  t.same(await jobs[1], ['did job1-0']);
+  await t.rejects(jobs[2]!, refused('internal'));
+  await until(() => workers.length === 2);
+  const second = workers[1]!;
+  await settle();
+  while (second.doing.length > 0) {
+    second.finish();
+    await settle();
+  }
+  t.ok(
+    second.messages.some((names) => names.join() === 'job3-0'),
+    'what cost a worker its life goes alone',
+  );
+  for (const n of [3, 4, 5, 6, 7, 8, 9, 10, 11])
+    t.same(await jobs[n], [`did job${n}-0`], 'what was not begun is done once');
+});
+
+t.test('workers share what waits', async (t) => {
+  const { crew, workers } = await makeCrew(t, 2);
+  const blocking = [crew.perform(tasks('x', 1)), crew.perform(tasks('y', 1))];
+  const jobs = Array.from({ length: 6 }, (_, n) => crew.perform(tasks(`job${n}-`, 1)));
+  for (const worker of workers) worker.finish();
+  await settle();
+  t.ok(workers.every(({ messages }) => messages.length === 2));
+  for (let step = 0; step < 12; step += 1) {
+    for (const worker of workers) if (worker.doing.length > 0) worker.finish();
+    await settle();
+  }
+  await Promise.all([...blocking, ...jobs]);
+});

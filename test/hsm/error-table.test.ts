@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createVerifier } from '../../src/crypto/verify.ts';
 import { remedies, remedyFor } from '../../src/hsm/errors.ts';
-import type { GeneratedKey } from '../../src/hsm/protocol.ts';
+import type { GeneratedKey, Task } from '../../src/hsm/protocol.ts';
 import { startWorker } from '../../src/hsm/worker-process.ts';
 import { makeShim } from '../helpers/shim.ts';
 import { makeSoftHsmToken } from '../helpers/softhsm.ts';
@@ -16,12 +16,14 @@ const start = async () => (await startWorker({ ...options, pin: softHsm.pin() })
 let worker = await start();
 t.teardown(() => worker.stop());
 
-const made = await worker.perform({ operation: 'generateKeyPair', request: { keyType: 'EC-P256', kek: 'kek-1' } });
+const perform = async (task: Task) => (await worker.perform([task]))[0]!;
+
+const made = await perform({ operation: 'generateKeyPair', request: { keyType: 'EC-P256', kek: 'kek-1' } });
 if (made.is !== 'done') throw made.error;
 const key = made.answer as GeneratedKey;
 const verify = createVerifier('EC-P256', key.spki);
 const sign = (count: number, given = digests(count)) =>
-  worker.perform({
+  perform({
     operation: 'sign',
     request: { ...key, keyType: 'EC-P256', kek: 'kek-1', digest: 'SHA-256', digests: given },
   });
