@@ -33,15 +33,43 @@ export function connectPostgresql(url: string, max = 10): pg.Pool {
 export function openPostgresql<T>(url: string, tables: T): Omit<Store<T>, 'works'> {
   const pool = connectPostgresql(url);
   const db = drizzle(pool);
+  // One for each connection, so that queries that are prepared stay so.
+  const sessions = new WeakMap<pg.PoolClient, Tx<T>>();
+
+  function sessionOf(client: pg.PoolClient): Tx<T> {
+    const known = sessions.get(client);
+    if (known) return known;
+    const session: Tx<T> = { db: drizzle(client), t: tables, engine: 'postgresql' };
+    sessions.set(client, session);
+    return session;
+  }
+
+  /** Not drizzle's, which keeps a connection for ever when it is lost at BEGIN, and does not see what COMMIT answers. */
+  async function transaction<R>(work: (tx: Tx<T>) => Promise<R>): Promise<R> {
+    const client = await pool.connect();
+    let lost = false;
+    try {
+      await client.query('BEGIN');
+      const result = await work(sessionOf(client));
+      await failpoint('store.uncommitted');
+      const { command } = await client.query('COMMIT');
+      if (command !== 'COMMIT') throw new KysoError('unavailable', 'the store rolled the change back');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => {
+        lost = true;
+      });
+      throw error;
+    } finally {
+      client.release(lost);
+    }
+  }
+
   return {
     read: { db, t: tables, engine: 'postgresql' },
     async write<R>(work: (tx: Tx<T>) => Promise<R>): Promise<R> {
       try {
-        const result = await db.transaction(async (inner) => {
-          const done = await work({ db: inner, t: tables, engine: 'postgresql' });
-          await failpoint('store.uncommitted');
-          return done;
-        });
+        const result = await transaction(work);
         await failpoint('store.committed');
         return result;
       } catch (error) {
