@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import Database, { type Database as Connection } from 'better-sqlite3';
 import t, { type Test } from 'tap';
@@ -6,6 +5,7 @@ import { KysoError } from '../../src/base/errors.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { signerDomain } from '../../src/store/signer/tables.ts';
 import { refused } from '../helpers/refused.ts';
+import { failFileWrites } from '../helpers/store-faults.ts';
 import { atTransactionControl } from '../helpers/transaction-control.ts';
 
 /** Transactions that arrive at once, so that they share a commit. */
@@ -84,12 +84,9 @@ for (const position of group) {
 
 t.test('S67: an I/O error, which SQLite meets at COMMIT, records nothing of a group', async (t) => {
   const parts = await newStore(t);
-  // Every write to a file of this process fails from now on (EFBIG); SQLite says SQLITE_IOERR_WRITE.
-  const fileSize = (limit: string) => execFileSync('prlimit', [`--pid=${process.pid}`, `--fsize=${limit}:unlimited`]);
-  process.on('SIGXFSZ', () => {});
-  fileSize('0');
+  failFileWrites(true);
   const told = await Promise.allSettled(group.map((n) => parts.put(`n${n}`)));
-  fileSize('unlimited');
+  failFileWrites(false);
   for (const result of told) t.match(result, { reason: { cause: { code: /^SQLITE_IOERR/ } } });
   await nobodyRecorded(t, parts, told, () => {});
 });
