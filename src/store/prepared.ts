@@ -11,7 +11,7 @@ type Prepared<R> = { execute(values: Record<string, unknown>): Promise<R> };
 /**
  * A query of the hot path: built once for each connection instead of each time, which is what most of its time goes into
  * (0.02–0.05 ms instead of 0.10–0.17 on SQLite). `name` is its name in PostgreSQL's own cache of plans: one text, one
- * name. A transaction of PostgreSQL has an object of its own, for which the query is built again.
+ * name.
  */
 export function prepared<T, R>(
   name: string,
