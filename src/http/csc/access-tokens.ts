@@ -5,6 +5,7 @@ import { Compile } from 'typebox/compile';
 import type { Clock } from '../../base/clock.ts';
 import { KysoError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import { recent } from '../../base/recent.ts';
 import type { ClientSwitches } from '../../ipc/api-contract.ts';
 import {
   findAccessToken,
@@ -95,6 +96,8 @@ export function tokenOptions({ kid, secret }: TokenKey, issuer: string): Fastify
 const audienceOf = (issuer: string) => `${issuer}/csc`;
 
 export function accessTokens(jwt: JWT, key: TokenKey, issuer: string, store: ApiStore, clock: Clock): AccessTokens {
+  // A signature stays good or bad; whether the token counts is asked each time, of the clock and of the store.
+  const claimsIn = recent(1000, (token) => claimsOf(jwt, key, token));
   return {
     async issue(grant) {
       const now = clock.now();
@@ -115,7 +118,7 @@ export function accessTokens(jwt: JWT, key: TokenKey, issuer: string, store: Api
     },
     async verify(token, scope) {
       const now = clock.now();
-      const claims = claimsOf(jwt, key, token);
+      const claims = claimsIn(token);
       if (claims.exp <= now / 1000) throw new KysoError('accessTokenExpired');
       const fresh = claims.iat <= now / 1000 + skew;
       if (!fresh) throw new KysoError('accessTokenInvalid', 'issued in the future');
