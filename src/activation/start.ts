@@ -84,6 +84,7 @@ export async function startSigner({
   const [kek, pepper] = await Promise.all([versionsOf('kek'), versionsOf('pepper')]);
   const backup = await readBackup(rows, store.read);
   if (backup) keepBackup(backup);
+  const keyKinds = await readKeyKinds({ store, rows });
   const noticeKey = await token.hmac({ label: tokenLabels.seeds, data: Buffer.from('kyso notices') });
   const notices = dispatchNotices({ store, noticeKey }, notify, onError);
   const signer: Signer = {
@@ -102,13 +103,18 @@ export async function startSigner({
     time: trustedTime(clock, Number(lastInstant ?? 0)),
     feed: feedState(clock, parsePlace(place)),
     attestationSpki: Buffer.from(attestationKey, 'base64'),
-    keyKinds: await readKeyKinds({ store, rows }),
+    keyKinds,
     refusals: new Map(),
     running: new Set(),
     hashes: new Map(),
   };
-  await sweep(signer);
-  await collectOrphan(signer);
+  try {
+    await sweep(signer);
+    await collectOrphan(signer);
+  } catch (error) {
+    await notices.stop(); // nothing is left running by a start that fails
+    throw error;
+  }
   const loss = lossOf(signer);
   if (loss) onError(loss);
   const caKey = createPublicKey({ key: Buffer.from(caFeedKey, 'base64'), format: 'der', type: 'spki' });
