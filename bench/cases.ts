@@ -39,7 +39,7 @@ export function bareKind(keyType: BenchKey, batch: number): BareKind {
 }
 
 /** More clients than workers, so that no worker waits for a client. */
-const clientsFor = (batch: number) => (batch === 1 ? 24 : batch <= 10 ? 16 : batch <= 100 ? 8 : 4);
+const clientsFor = (batch: number) => (batch === 1 ? 64 : batch <= 10 ? 16 : batch <= 100 ? 8 : 4);
 
 export type Parts = {
   server: BenchServer;

@@ -14,8 +14,8 @@ export type Holder = {
   authorize(hash: Buffer[]): Promise<Sad>;
 };
 
-/** A SAD for these digests, given over HTTP as any other. */
-export type Sad = { SAD: string; credentialID: string; token: string; digests: Buffer[] };
+/** A SAD for these digests, given over HTTP as any other in so many milliseconds. */
+export type Sad = { SAD: string; credentialID: string; token: string; digests: Buffer[]; milliseconds: number };
 
 const each = 1000;
 
@@ -48,8 +48,9 @@ export async function enrolHolders(server: BenchServer, keyTypes: KeyTypeName[],
       };
       const authorize = async (digests: Buffer[]): Promise<Sad> => {
         const OTP = await nextCode();
+        const before = performance.now();
         const { SAD } = await csc.authorize(token, { credentialID, hash: digests, PIN: holder.pin, OTP });
-        return { SAD, credentialID, token, digests };
+        return { SAD, credentialID, token, digests, milliseconds: performance.now() - before };
       };
       holders.push({ credentialID, keyType, token, authorize });
     }

@@ -1,4 +1,6 @@
+import type { CallResult } from './calls.ts';
 import type { Result } from './cases.ts';
+import type { SizeResult } from './size.ts';
 
 /** What is going on, on a terminal in one line that is written over. */
 export function progress(text: string): void {
@@ -25,4 +27,22 @@ export function printTable(results: Result[]): void {
     cells.map((cell, n) => (n < 3 ? cell.padEnd(columns[n]![1]) : cell.padStart(columns[n]![1]))).join('');
   console.log(`\n${line(columns.map(([title]) => title))}`);
   for (const result of results) console.log(line(columns.map(([, , show]) => show(result))));
+}
+
+export function printCalls(engine: string, calls: CallResult[]): void {
+  console.log(
+    `\n${`other calls, ${engine}`.padEnd(28)}${['a second', 'p50 ms', 'p95', 'p99'].map((text) => text.padStart(10)).join('')}`,
+  );
+  for (const { call, perSecond, p50, p95, p99 } of calls)
+    console.log(
+      `${call.padEnd(28)}${[perSecond, p50, p95, p99].map((value) => value.toFixed(1).padStart(10)).join('')}`,
+    );
+}
+
+export function printSizes(sizes: SizeResult[]): void {
+  console.log(`\n${'case'.padEnd(28)}${'store'.padEnd(12)}${'credentials'.padEnd(18)}  rate × p99 ×`);
+  for (const one of sizes) {
+    const ratios = `${one.throughputRatio.toFixed(2).padStart(6)} ${one.p99Ratio.toFixed(2).padStart(6)}`;
+    console.log(`${one.case.padEnd(28)}${one.engine.padEnd(12)}${one.credentials.join(' → ').padEnd(18)}${ratios}`);
+  }
 }
