@@ -31,6 +31,11 @@ export function connectSqlite(file: string, options: { readonly?: boolean } = {}
   }
 }
 
+/** `ok`, or the first damage that SQLite finds when it reads the whole file, in one line. */
+export function healthOf(db: Database.Database): string {
+  return String(db.pragma('quick_check(1)', { simple: true })).replaceAll(/\s*\n\s*/g, ' ');
+}
+
 /** How many compiled statements a connection keeps. */
 const statements = 300;
 

@@ -6,7 +6,7 @@ import { checkMeanwhile } from './check-meanwhile.ts';
 import { lockFile } from './lock-file.ts';
 import { migratePostgresql, migrateSqlite } from './migrate.ts';
 import { connectPostgresql, openPostgresql } from './open-postgresql.ts';
-import { connectSqlite, openSqlite } from './open-sqlite.ts';
+import { connectSqlite, healthOf, openSqlite } from './open-sqlite.ts';
 import type { Store } from './store.ts';
 import { type StoreAlarm, watched } from './watched.ts';
 
@@ -56,7 +56,7 @@ function prepareFile(file: string, directory: string, domain: Domain<unknown>['n
   closeSync(openSync(file, 'a', 0o600));
   const db = openFile(file);
   try {
-    const health = check ? db.pragma('quick_check', { simple: true }) : 'ok';
+    const health = check ? healthOf(db) : 'ok';
     if (health !== 'ok')
       throw new KysoError('configuration', `the store ${file} is damaged (${health}): restore it from a backup`);
     migrateSqlite(db, directory, domain);
