@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import Database, { type Database as Connection } from 'better-sqlite3';
 import pg from 'pg';
 import type { Engine } from '../../src/store/store.ts';
 import type { TestSigner } from './signer.ts';
+import { until } from './until.ts';
 
 /** Brings a fault about in a signer's store by the engine's own means; the answered function ends it. */
 export type StoreFault = (world: Pick<TestSigner, 'location' | 'store'>) => Promise<() => Promise<void>>;
@@ -55,7 +57,13 @@ async function setReadOnly(url: string, value: 'on' | 'off'): Promise<void> {
   await admin.connect();
   const { rows } = await admin.query('SELECT current_database() AS name');
   await admin.query(`ALTER DATABASE ${rows[0].name} SET default_transaction_read_only = ${value}`);
-  const others = 'datname = current_database() AND pid <> pg_backend_pid()';
-  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${others}`);
+  const others = 'FROM pg_stat_activity WHERE datname = current_database() AND backend_start < $1';
+  const since = [
+    (await admin.query('SELECT backend_start AS at FROM pg_stat_activity WHERE pid = pg_backend_pid()')).rows[0].at,
+  ];
+  await admin.query(`SELECT pg_terminate_backend(pid) ${others}`, since);
+  await until(async () => (await admin.query(`SELECT pid ${others}`, since)).rowCount === 0);
+  // The pool hears of it a moment later.
+  await delay(100);
   await admin.end();
 }
