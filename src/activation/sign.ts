@@ -54,11 +54,9 @@ async function sign(signer: Signer, spent: SpentAuthorization, sad: string): Pro
 }
 
 async function useKey(signer: Signer, spent: SpentAuthorization, sad: string): Promise<Buffer[]> {
-  const key = await signer.rows.keys.find(signer.store.read, { id: spent.authorization.key });
-  if (!key) throw new KysoError('integrity', 'the key of an authorization is gone');
   const dek = openWithSad(sad, spent.authorization);
   try {
-    return await signWithKey(signer, key, dek, spent.scheme, [...spent.digests]);
+    return await signWithKey(signer, spent.key, dek, spent.scheme, [...spent.digests]);
   } finally {
     wipe(dek);
   }

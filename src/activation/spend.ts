@@ -4,7 +4,7 @@ import type { Params } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { takeFromAuthorization } from '../store/signer/authorizations.ts';
 import { insertSigning } from '../store/signer/signings.ts';
-import type { Authorization, Credential, SignerTx } from '../store/signer/tables.ts';
+import type { Authorization, Credential, Key, SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { holdUsable, ownCredential } from './credentials.ts';
 import { hashesOf, takePlaces } from './hashes.ts';
@@ -21,6 +21,7 @@ declare const spent: unique symbol;
 export type SpentAuthorization = {
   readonly signing: string;
   readonly authorization: Authorization;
+  readonly key: Key;
   readonly scheme: SignScheme;
   readonly digests: readonly Buffer[];
   readonly request: string;
@@ -56,6 +57,9 @@ async function spendIn(signer: Signer, tx: SignerTx, request: Request, signing: 
   const { person, credential } = await holdUsable(signer, tx, request.subscriber, request.credentialID);
   const { scheme, digests } = readRequest(signer, credential, request);
   const authorization = await take(signer, tx, id, request);
+  // Here and not later: the connection that writes has the row's pages still, the other reads them anew after each commit.
+  const key = await signer.rows.keys.find(tx, { id: authorization.key });
+  if (!key) throw new KysoError('integrity', 'the key of an authorization is gone');
   const idempotencyKey = await claimKey(signer, tx, request, { signing, expiresAt: authorization.expiresAt });
   const { taken, left: spent } = takePlaces(await hashesOf(signer, tx, authorization), authorization.spent, digests);
   if (taken.includes(undefined)) throw new KysoError('hashNotAuthorized');
@@ -86,7 +90,7 @@ async function spendIn(signer: Signer, tx: SignerTx, request: Request, signing: 
   });
   if (authorization.total - authorization.remaining === digests.length)
     await announceUse(signer, tx, person, credential, authorization);
-  const facts = { signing, authorization, scheme, digests, idempotencyKey, request: request.request };
+  const facts = { signing, authorization, key, scheme, digests, idempotencyKey, request: request.request };
   return facts as unknown as SpentAuthorization;
 }
 
