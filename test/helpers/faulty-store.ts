@@ -16,6 +16,8 @@ export const inBackground = <R>(work: () => R): R => background.run(true, work);
 export type FaultyStore = SignerStore & {
   /** Makes the `nth` write of calls from now (1: the next) go wrong. */
   failWrite(nth: number, fault: WriteFault): void;
+  /** No write goes wrong any more. */
+  mend(): void;
   /** Does something right before the next write of a call begins. */
   beforeWrite(happens: () => Promise<unknown>): void;
   /** Does something when the next write of a call has done its work and is not committed. */
@@ -35,6 +37,9 @@ export function faulty(store: SignerStore): FaultyStore {
     ...store,
     failWrite(nth, fault) {
       faults[nth - 1] = fault;
+    },
+    mend() {
+      faults.length = 0;
     },
     beforeWrite(happens) {
       next.write = happens;
