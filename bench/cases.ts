@@ -2,7 +2,7 @@ import type { KeyTypeName } from '../src/crypto/algorithms.ts';
 import type { Engine } from '../src/store/store.ts';
 import type { Bare, Rate } from './bare.ts';
 import type { BareKind } from './bare-loop.ts';
-import { ofSigning, usageBelow } from './cpu.ts';
+import { ofSigning, type Usage, usageBelow } from './cpu.ts';
 import { type Holder, issueSads } from './holders.ts';
 import { type Load, loadServer, requestsFor } from './load.ts';
 import type { BenchServer } from './server.ts';
@@ -21,6 +21,8 @@ export type Result = {
   /** Microseconds of CPU for one signature: the server's, the bare loop's. */
   cpuEach: number;
   bareCpuEach: number;
+  /** Of PostgreSQL's own processes; 0 on SQLite. Not in the ratio. */
+  storeCpuEach: number;
   /** Milliseconds that a call took. */
   p50: number;
   p95: number;
@@ -72,7 +74,7 @@ export async function measure(keyType: BenchKey, batch: number, parts: Parts): P
   progress(`${name}: ${Math.ceil(wanted / 1000)} SADs`);
   const requests = requestsFor(await issueSads(holders, wanted), batch, signAlgos[keyType]);
 
-  const pairs: { bare: Rate; server: Rate; times: number[] }[] = [];
+  const pairs: { bare: Rate; server: Rate; storeCpuEach: number; times: number[] }[] = [];
   live.take();
   const liveTimes: number[] = [];
   for (let round = 1; round <= rounds; round += 1) {
@@ -90,18 +92,27 @@ export async function measure(keyType: BenchKey, batch: number, parts: Parts): P
     perSecond: median(pairs.map((pair) => pair.server.perSecond)),
     cpuEach: median(pairs.map((pair) => pair.server.cpuEach)),
     bareCpuEach: median(pairs.map((pair) => pair.bare.cpuEach)),
+    storeCpuEach: median(pairs.map((pair) => pair.storeCpuEach)),
     ...{ p50: percentile(times, 50), p95: percentile(times, 95), p99: percentile(times, 99) },
     liveP99: percentile(liveTimes, 99),
   };
 }
 
-type Round = Rate & { times: number[] };
-const asPair = ({ times, ...server }: Round) => ({ server, times });
+type Round = Rate & { storeCpuEach: number; times: number[] };
+const asPair = ({ times, storeCpuEach, ...server }: Round) => ({ server, storeCpuEach, times });
 
 /** CPU is that of api, signer and token workers, until the last answer. */
 async function serverRound({ supervisor }: BenchServer, work: () => Promise<Load>): Promise<Round> {
-  const cpu = () => ofSigning(usageBelow(supervisor)).reduce((sum, one) => sum + one.cpu, 0);
-  const before = cpu();
+  const cpu = () => sum(ofSigning(usageBelow(supervisor)));
+  const storeCpu = () => sum(usageBelow(process.pid).filter(({ title }) => title.includes('postgres')));
+  const [before, storeBefore] = [cpu(), storeCpu()];
   const { signatures, elapsed, times } = await work();
-  return { perSecond: (1000 * signatures) / elapsed, cpuEach: (cpu() - before) / signatures, times };
+  return {
+    perSecond: (1000 * signatures) / elapsed,
+    cpuEach: (cpu() - before) / signatures,
+    storeCpuEach: (storeCpu() - storeBefore) / signatures,
+    times,
+  };
 }
+
+const sum = (processes: Usage[]) => processes.reduce((total, one) => total + one.cpu, 0);

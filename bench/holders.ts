@@ -11,6 +11,8 @@ export type Holder = {
   credentialID: string;
   keyType: KeyTypeName;
   token: string;
+  /** Answers how many milliseconds a login took. */
+  login(): Promise<number>;
   authorize(hash: Buffer[]): Promise<Sad>;
 };
 
@@ -52,7 +54,12 @@ export async function enrolHolders(server: BenchServer, keyTypes: KeyTypeName[],
         const { SAD } = await csc.authorize(token, { credentialID, hash: digests, PIN: holder.pin, OTP });
         return { SAD, credentialID, token, digests, milliseconds: performance.now() - before };
       };
-      holders.push({ credentialID, keyType, token, authorize });
+      const login = async () => {
+        const before = performance.now();
+        await csc.login(userID, holder.password);
+        return performance.now() - before;
+      };
+      holders.push({ credentialID, keyType, token, login, authorize });
     }
   }
   return holders;

@@ -15,6 +15,7 @@ const columns: [string, number, (result: Result) => string][] = [
   ['by CPU', 8, (result) => result.cpuRatio.toFixed(2)],
   ['by rate', 9, (result) => result.throughputRatio.toFixed(2)],
   ['µs CPU (bare)', 15, ({ cpuEach, bareCpuEach }) => `${Math.round(cpuEach)} (${Math.round(bareCpuEach)})`],
+  ['store µs', 10, ({ storeCpuEach }) => (storeCpuEach === 0 ? '' : String(Math.round(storeCpuEach)))],
   ['signatures/s', 14, (result) => String(Math.round(result.perSecond))],
   ['p50 ms', 8, (result) => result.p50.toFixed(1)],
   ['p95', 8, (result) => result.p95.toFixed(1)],
