@@ -16,10 +16,12 @@ export function endSlowHandlers(app: FastifyInstance, most: number, interval = 1
     }
   }, interval).unref();
   app.addHook('onRequest', async (_request, reply) => {
+    if (running.size === 0) timer.ref(); // somebody waits for an answer, if need be this one
     running.set(reply, performance.now());
   });
   app.addHook('onResponse', async (_request, reply) => {
     running.delete(reply);
+    if (running.size === 0) timer.unref();
   });
   app.addHook('onClose', async () => clearInterval(timer));
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { FastifyJWTOptions, JWT } from '@fastify/jwt';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { sha256 } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { KysoError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
@@ -96,7 +97,8 @@ export function tokenOptions({ kid, secret }: TokenKey, issuer: string): Fastify
 const audienceOf = (issuer: string) => `${issuer}/csc`;
 
 export function accessTokens(jwt: JWT, key: TokenKey, issuer: string, store: ApiStore, clock: Clock): AccessTokens {
-  // A signature stays good or bad; whether the token counts is asked each time, of the clock and of the store.
+  // A signature stays good or bad; whether the token counts is asked each time, of the clock and of the store. Tokens are
+  // remembered by their hashes, since none may stand in memory when it is not used (S4).
   const claimsIn = recent(1000, (token) => claimsOf(jwt, key, token));
   return {
     async issue(grant) {
@@ -118,7 +120,7 @@ export function accessTokens(jwt: JWT, key: TokenKey, issuer: string, store: Api
     },
     async verify(token, scope) {
       const now = clock.now();
-      const claims = claimsIn(token);
+      const claims = claimsIn(sha256(token).toString('base64'), token);
       if (claims.exp <= now / 1000) throw new KysoError('accessTokenExpired');
       const fresh = claims.iat <= now / 1000 + skew;
       if (!fresh) throw new KysoError('accessTokenInvalid', 'issued in the future');
