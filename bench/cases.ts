@@ -69,8 +69,8 @@ export async function measure(keyType: BenchKey, batch: number, parts: Parts): P
 
   progress(`${name}: warming up`);
   await bare.run({ kind, keyType, milliseconds: 500 });
-  const warm = await work(requestsFor(await issueSads(holders, 8000), batch, signAlgos[keyType]), 1000);
-  const wanted = warm.perSecond * (milliseconds / 1000) * rounds * 1.3 + clients * batch * rounds;
+  const warm = await work(requestsFor(await issueSads(holders, 24_000), batch, signAlgos[keyType]), 1000);
+  const wanted = warm.perSecond * (milliseconds / 1000) * rounds * 1.8 + clients * batch * rounds;
   progress(`${name}: ${Math.ceil(wanted / 1000)} SADs`);
   const requests = requestsFor(await issueSads(holders, wanted), batch, signAlgos[keyType]);
 

@@ -96,8 +96,8 @@ async function takeTurns(
   for (const { server, holders: all } of servers) {
     const holders = all.filter((holder) => holder.keyType === keyType);
     const requests = async (count: number) => requestsFor(await issueSads(holders, count), batch, signAlgos[keyType]);
-    const warm = await loadServer(server.port, await requests(8000), { ...load, milliseconds: 1000 });
-    const wanted = (warm.signatures / warm.elapsed) * milliseconds * rounds * 1.4 + clients * batch * rounds;
+    const warm = await loadServer(server.port, await requests(24_000), { ...load, milliseconds: 1000 });
+    const wanted = (warm.signatures / warm.elapsed) * milliseconds * rounds * 1.8 + clients * batch * rounds;
     progress(`${name}: ${Math.ceil(wanted / 1000)} SADs`);
     ready.push({ server, requests: await requests(wanted) });
   }
