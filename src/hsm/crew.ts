@@ -39,6 +39,8 @@ type Lost = Extract<Outcome, { error: KysoError }>;
 const triesPerPiece = 2;
 /** Small pieces of one message: some milliseconds of work. */
 const mostTogether = 8;
+/** Milliseconds that a message of several may take: far from what makes a worker count as hung, on slow tokens, too. */
+const longestTogether = 1000;
 const [shortestPause, longestPause] = [100, 2000];
 const idleCheckInterval = 2000;
 
@@ -52,6 +54,8 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
   const up = new Set<Member>();
   const idle: Member[] = [];
   const retiring = new Set<Member>();
+  /** Milliseconds that a small task took the last time; until one was done, none has company. */
+  let pace = Number.POSITIVE_INFINITY;
   const stopping = new AbortController();
   let seatsDone: Promise<unknown> = Promise.resolve();
   let idleCheck: NodeJS.Timeout | undefined;
@@ -133,7 +137,8 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
    * costs as much as a P-256 signature. What has cost a worker its life goes alone, so that it harms no other.
    */
   function nextBundle(): Piece[] {
-    const share = Math.min(mostTogether, Math.ceil(queue.length / up.size));
+    const affordable = Math.max(1, Math.floor(longestTogether / pace));
+    const share = Math.min(mostTogether, affordable, Math.ceil(queue.length / up.size));
     const bundle: Piece[] = [];
     while (queue.length > 0 && bundle.length < share) {
       const [job] = queue as [Job];
@@ -151,7 +156,9 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
   }
 
   async function carryOut(member: Member, pieces: Piece[]): Promise<void> {
+    const begun = performance.now();
     const outcomes = await member.worker.perform(pieces.map(({ task }) => task));
+    if (pieces.every(({ task }) => isSmall(task))) pace = (performance.now() - begun) / pieces.length;
     const lost = outcomes.find((outcome): outcome is Lost => outcome.is === 'lost');
     if (lost) {
       leave(member);

@@ -259,3 +259,19 @@ t.test('workers share what waits', async (t) => {
   }
   await Promise.all([...blocking, ...jobs]);
 });
+
+t.test(
+  'S52: small tasks of a slow token do not travel together, lest a message take so long that it counts as hung',
+  async (t) => {
+    const { crew, workers } = await makeCrew(t, 1);
+    const [worker] = workers as [Fake];
+    const jobs = Array.from({ length: 4 }, (_, n) => crew.perform(tasks(`job${n}-`, 1)));
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    for (let n = 0; n < 4; n += 1) {
+      worker.finish();
+      await settle();
+      if (n === 0) t.same(worker.messages, [['job0-0'], ['job1-0']], 'two of 600 ms would take more than a second');
+    }
+    await Promise.all(jobs);
+  },
+);
