@@ -1,4 +1,5 @@
 import { type ChildProcess, fork, type Serializable } from 'node:child_process';
+import { gettingOn } from './protocol.ts';
 
 /**
  * Starts an entry of this room in a process of its own. `environment` is all it sees of one; what it needs to know
@@ -22,7 +23,8 @@ export function endOf(child: ChildProcess): Promise<void> {
 
 /**
  * Sends a message and waits for the next one. Answers a word instead when the child ended first, or when it was
- * killed because `deadline` milliseconds passed: to kill it is the only way to end a PKCS#11 call that hangs.
+ * killed because `deadline` milliseconds passed without a sign that it gets on: to kill it is the only way to end a
+ * PKCS#11 call that hangs.
  */
 export function exchange<Answer>(
   child: ChildProcess,
@@ -31,13 +33,13 @@ export function exchange<Answer>(
 ): Promise<Answer | 'died' | 'hung'> {
   return new Promise((resolve) => {
     const onDisconnect = () => settle('died');
-    const onMessage = (answer: unknown) => settle(answer as Answer);
+    const onMessage = (answer: unknown) => (answer === gettingOn ? timer.refresh() : settle(answer as Answer));
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       settle('hung');
     }, deadline);
     // 'disconnect' and not 'exit', which may overtake the last message
-    child.once('disconnect', onDisconnect).once('message', onMessage);
+    child.once('disconnect', onDisconnect).on('message', onMessage);
     child.send(message, (error) => {
       if (error) onDisconnect();
     });

@@ -6,8 +6,8 @@ import { KysoError } from '../base/errors.ts';
 import { CKR_GENERAL_ERROR, CKR_USER_ALREADY_LOGGED_IN, codeOf } from './errors.ts';
 import type { TokenAddress } from './protocol.ts';
 
-/** A slot of an initialised module. */
-export type Slot = { module: PKCS11; slot: Handle };
+/** A slot of an initialised module. `onProgress` hears of each signature that was made there. */
+export type Slot = { module: PKCS11; slot: Handle; onProgress?: () => void };
 
 /**
  * An open session. `found` keeps the handles of token objects by class and label: they die with the session, so that
@@ -53,9 +53,9 @@ export function tokenLabel(module: PKCS11, slot: Handle): string | undefined {
 }
 
 /** Opens a read-write session: private session objects can be made in no other. Login state is per process, not here. */
-export function openSession({ module, slot }: Slot): Session {
-  const handle = module.C_OpenSession(slot, pkcs11.CKF_RW_SESSION | pkcs11.CKF_SERIAL_SESSION);
-  return { module, slot, handle, found: new Map(), spoiled: false };
+export function openSession(slot: Slot): Session {
+  const handle = slot.module.C_OpenSession(slot.slot, pkcs11.CKF_RW_SESSION | pkcs11.CKF_SERIAL_SESSION);
+  return { ...slot, handle, found: new Map(), spoiled: false };
 }
 
 /**

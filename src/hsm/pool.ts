@@ -76,10 +76,10 @@ export type Token = {
 
 const defaultDeadline = 30_000;
 /**
- * Milliseconds for one task of a signing worker, which takes about 30: a call that hangs is found while its job still
- * has time for another worker, and a token that hung serves again within ten seconds (S51, S52).
+ * Milliseconds for one call of a signing worker, or a task of many quick ones: a call that hangs is found while its
+ * job still has time for another worker, and a token that hung serves again within ten seconds (S51, S52).
  */
-const longestTask = 8000;
+const longestCall = 8000;
 
 /**
  * Starts the workers of a token, one after another: two logins at the same time fail on SoftHSM 2.6.1. Resolves when
@@ -93,7 +93,7 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
   let closed = false;
 
   const crewOptions = { deadline, report: (error: unknown) => events.onTrouble?.(error) };
-  const startSigner = () => startInTurn(Math.min(deadline, longestTask));
+  const startSigner = () => startInTurn(Math.min(deadline, longestCall));
   const signers = createCrew({ ...crewOptions, seats: workers, start: startSigner });
   const generator = createCrew({ ...crewOptions, seats: 1, start: () => startInTurn(deadline) });
   let generatorBegun: Promise<void> | undefined;

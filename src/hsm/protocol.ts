@@ -80,6 +80,9 @@ export type ResidentKeySpec = { label: string; kind: ResidentKind };
 /** The public half of a backup, and the ceremony that it comes from: what is made from now on is sealed to it, too. */
 export type BackupKey = { ceremony: string; publicKey: Buffer };
 
+/** What a worker sends in the middle of a task now and then: it is slow, not hung. */
+export const gettingOn = 'getting on';
+
 /** What was made: `spki` (DER) of a signing key; `sealed` is the secret itself, for whoever has the backup's private half. */
 export type MadeKey = { spki?: Buffer; sealed?: Buffer };
 

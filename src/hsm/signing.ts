@@ -42,6 +42,7 @@ export function signDigests(session: Session, key: Handle, job: SigningJob): Buf
     if (!verify(job.digest, digest, signature)) {
       throw new KysoError('integrity', 'the token made a signature that does not verify with the public key');
     }
+    session.onProgress?.();
     return signature;
   });
 }

@@ -19,7 +19,7 @@ export type WorkerProcess = { perform(tasks: Task[]): Promise<Outcome[]>; stop()
 export type WorkerOptions = WorkerConfiguration & {
   /** The worker's whole environment: SOFTHSM2_CONF and the like, never a secret. */
   environment: Record<string, string>;
-  /** Milliseconds after which a task counts as hung, and the worker is killed (S52). */
+  /** Milliseconds without a further signature after which a task counts as hung, and the worker is killed (S52). */
   deadline: number;
 };
 

@@ -7,7 +7,7 @@ import { closeSession, connect, finalizeModule, openSession } from './module.ts'
 import { assertTokenHasKeys } from './objects.ts';
 import { createPerformer } from './performer.ts';
 import { probe, selfTest } from './probe.ts';
-import type { Task, WorkerConfiguration, WorkerMessage, WorkerStart } from './protocol.ts';
+import { gettingOn, type Task, type WorkerConfiguration, type WorkerMessage, type WorkerStart } from './protocol.ts';
 import { wear } from './wear.ts';
 
 // A signal to the whole process group (Ctrl-C) is the parent's to answer: it still needs its workers to finish.
@@ -21,7 +21,7 @@ process.once('message', start);
 
 async function start(configuration: WorkerConfiguration): Promise<void> {
   try {
-    const slot = await connect(configuration);
+    const slot = { ...(await connect(configuration)), onProgress: onceASecond(() => process.send?.(gettingOn)) };
     const capabilities = selfTest(slot, probe(slot));
     const session = openSession(slot);
     assertTokenHasKeys(session);
@@ -41,6 +41,17 @@ async function start(configuration: WorkerConfiguration): Promise<void> {
   } catch (error) {
     send({ is: 'lost', ...toFailure(error) }, true);
   }
+}
+
+/** `tell`, at most once a second. A message leaves at once, also from the middle of a task. */
+function onceASecond(tell: () => void): () => void {
+  let told = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - told < 1000) return;
+    told = now;
+    tell();
+  };
 }
 
 /** After `last` the process ends: only a new one can heal. */

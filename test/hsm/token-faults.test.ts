@@ -107,6 +107,17 @@ t.test('S52: a call that hangs costs its worker, and its signature is made by an
   await signsOn(t, opened, job, 'a call that hung');
 });
 
+t.test('S52: a batch that a slow token signs for longer than a call may take costs no worker', async (t) => {
+  const { token, shim, troubles, newJob } = await open(t);
+  const job = await newJob();
+  const before = workerPids();
+  shim.control('delay C_Sign 1- 450');
+  const signatures = await token.sign({ ...job, digests: digests(20) });
+  t.equal(signatures.length, 20, 'nine seconds, of which no call took eight');
+  t.same(workerPids(), before);
+  t.same(troubles, []);
+});
+
 t.test('S52: when every worker hangs, the caller hears so at the deadline, and the token serves again', async (t) => {
   const opened = await open(t, { deadline: 3000 });
   const { token, shim, newJob } = opened;
