@@ -52,8 +52,8 @@ export function startFeed({ authority, signer, onError }: FeedOptions): Feed {
   /** `work`, or a rejection as soon as the feed is closed. */
   function orClosed<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (stop.signal.aborted) return reject(closedFeed());
       abandon.add(reject);
+      if (stop.signal.aborted) reject(closedFeed());
       work.then(resolve, reject).finally(() => abandon.delete(reject));
     });
   }

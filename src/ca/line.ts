@@ -30,12 +30,13 @@ export function lineSubject(line: SandboxLine): Subject {
 export async function acceptLine(authority: Authority, line: SandboxLine): Promise<Credential> {
   assertSandbox(authority);
   encodeName(profiledSubject({ profile: profiles.individual, subject: lineSubject(line) }));
-  try {
-    return await authority.store.write((tx) => enter(authority, tx, line));
-  } catch (error) {
-    // Another request entered the same line or person at the same time: now it can be found.
-    if (isConflict(error)) return authority.store.write((tx) => enter(authority, tx, line));
-    throw error;
+  for (let conflicts = 0; ; conflicts += 1) {
+    try {
+      return await authority.store.write((tx) => enter(authority, tx, line));
+    } catch (error) {
+      // Others entered its person or the line itself at the same time, one after the other: now each can be found.
+      if (!isConflict(error) || conflicts === 2) throw error;
+    }
   }
 }
 

@@ -177,4 +177,26 @@ await rulesOnBothEngines(t, {
     await t.rejects(waiting, refused('unavailable'));
     await t.rejects(feed.delivered(1), refused('unavailable'));
   },
+
+  'a connection that breaks while the feed is being closed ends nobody': async (t, stores) => {
+    const signer = fakeSigner();
+    const { authority } = await newAuthority(stores, token, signer);
+    const reading = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    // The read before a heartbeat ends when the feed is closed already, and then signer is gone.
+    const feedKey: Authority['feedKey'] = {
+      ...authority.feedKey,
+      async sign(data) {
+        reading.resolve();
+        await closed.promise;
+        signer.online = false;
+        return authority.feedKey.sign(data);
+      },
+    };
+    const feed = startFeed({ authority: { ...authority, feedKey }, signer: signer.peer, onError: () => {} });
+    await reading.promise;
+    const closing = feed.close();
+    closed.resolve();
+    await t.resolves(closing);
+  },
 });

@@ -7,6 +7,7 @@ import { operatorPeer } from '../../src/cli/operator.ts';
 import { sandboxMail } from '../../src/cli/sandbox.ts';
 import type { Config } from '../../src/config.ts';
 import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
+import { lease } from '../../src/notify/outbox.ts';
 import type { Client } from './client.ts';
 import type { History } from './facts.ts';
 
@@ -31,6 +32,9 @@ export type Holder = {
   /** A code that was not used before, of the kind that the credential wants; undefined when the next one takes long. */
   code(): Promise<string | undefined>;
 };
+
+/** Milliseconds. What notify had taken when it was killed is nobody else's for a minute; then come restart and delivery. */
+const patience = lease + 60_000;
 
 let holders = 0;
 
@@ -110,12 +114,12 @@ function inText(config: Config, to: string, find: (text: string) => string | und
 }
 
 async function untilGiven<T>(what: string, ask: () => Promise<T>): Promise<T> {
-  const end = performance.now() + 60_000;
+  const end = performance.now() + patience;
   for (;;) {
     try {
       return await ask();
     } catch (cause) {
-      if (performance.now() > end) throw new Error(`${what} did not come within a minute`, { cause });
+      if (performance.now() > end) throw new Error(`${what} did not come within ${patience / 1000} s`, { cause });
       await delay(50);
     }
   }
