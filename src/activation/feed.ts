@@ -97,6 +97,8 @@ async function prepare(signer: Signer, order: Order, at: number): Promise<Prepar
       return prepareKey(signer, order);
     case 'certificate':
       return { commit: (tx) => installCertificate(signer, tx, order, at) };
+    case 'status':
+      return { commit: (tx) => setStatus(signer, tx, order) };
     case 'block':
       return { commit: (tx) => block(signer, tx, order) };
   }
@@ -149,5 +151,17 @@ async function block(signer: Signer, tx: SignerTx, order: Extract<Order, { kind:
     subscriber: credential.subscriber,
     credential: credentialID,
     detail: { reason },
+  });
+}
+
+async function setStatus(signer: Signer, tx: SignerTx, order: Extract<Order, { kind: 'status' }>): Promise<void> {
+  const { credentialID, serialNumber, status, reason } = order;
+  const credential = await signer.rows.credentials.lock(tx, { id: credentialID });
+  if (!credential) throw new KysoError('orderRefused', 'the status of an unknown credential');
+  await signer.rows.credentials.replace(tx, credential, { certificateStatus: status });
+  const { subscriber } = credential;
+  await record(signer, tx, {
+    ...{ event: `certificate.${status}`, actor: 'ca', result: 'done', subscriber, credential: credentialID },
+    detail: { serial: serialNumber, reason },
   });
 }

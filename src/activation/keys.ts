@@ -64,9 +64,10 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
       sealedDek,
       lineHash,
       attestation: JSON.stringify(attestation),
+      endedAt: null,
       createdAt,
     });
-    const noCertificate = { blocked: false, chain: '[]', notBefore: 0, notAfter: 0 };
+    const noCertificate = { blocked: false, certificateStatus: 'good', chain: '[]', notBefore: 0, notAfter: 0 };
     await signer.rows.credentials.insert(tx, {
       id: credentialID,
       subscriber,

@@ -64,6 +64,11 @@ async function intend(authority: Authority, credential: Credential): Promise<Lin
       tbs: linted.tbs,
       status: 'intended',
       certificate: null,
+      authority: 'issuing',
+      shard: 'issuing/1',
+      revocation: 'none',
+      reason: null,
+      revokedAt: null,
       createdAt: clock.now(),
     });
     await rows.credentials.replace(tx, locked, { status: 'intended', certificate: serialNumber });

@@ -16,7 +16,11 @@ export const Order = Type.Union([
     email: Email,
     phone: Phone,
   }),
-  /** A key pair for a credential; signer answers with its attestation over {credential, subscriber, spki, lineHash}. */
+  /**
+   * A key pair for a credential; signer answers with its attestation over {credential, subscriber, spki, lineHash}.
+   * `keyVersion` 2 and above: a further key for the same credential, which takes over when its certificate comes.
+   * `subject` (DER Name): signer answers with a PKCS#10 request for it, too, which proves that it has the key.
+   */
   Closed({
     kind: Type.Literal('makeKey'),
     credentialID: Id,
@@ -24,14 +28,31 @@ export const Order = Type.Union([
     keyType: KeyTypeField,
     otp: OtpField,
     lineHash: Bytes(44),
+    keyVersion: Type.Optional(Type.Integer({ minimum: 2 })),
+    subject: Type.Optional(Bytes(4096)),
   }),
-  /** The certificate chain (base64 DER, end entity first) that makes the credential usable from now on. */
+  /**
+   * The certificate chain (base64 DER, end entity first) that makes the credential usable from now on. A later one takes
+   * the place of the one before: a renewal, a change, or the first of a further key.
+   */
   Closed({
     kind: Type.Literal('certificate'),
     credentialID: Id,
     chain: Type.Array(Bytes(16_384), { minItems: 1, maxItems: 5 }),
   }),
   /** Signing off (`blocked: true`) or on again, by ca's decision. */
+  /**
+   * What became of the credential's certificate; after `revoked` its key is destroyed. `sourceAt`: when an outside
+   * authority said so.
+   */
+  Closed({
+    kind: Type.Literal('status'),
+    credentialID: Id,
+    serialNumber: Text(64),
+    status: Type.Enum(['good', 'hold', 'revoked']),
+    reason: Text(100),
+    sourceAt: Type.Optional(Instant),
+  }),
   Closed({ kind: Type.Literal('block'), credentialID: Id, blocked: Type.Boolean(), reason: Text(100) }),
 ]);
 export type Order = Static<typeof Order>;

@@ -188,7 +188,11 @@ export const signerContract = {
   'feed.push': {
     links: ['ca'],
     params: SignedFeed,
-    result: Closed({ number: Type.Integer({ minimum: 0 }), attestation: Type.Optional(Attestation) }),
+    result: Closed({
+      number: Type.Integer({ minimum: 0 }),
+      attestation: Type.Optional(Attestation),
+      request: Type.Optional(Bytes(8192)),
+    }),
   },
   /** This life of signer's store: when it is another one, whoever was logged in before is so no longer (S69). */
   epoch: { links: ['api'], params: Empty, result: Closed({ epoch: Id }) },

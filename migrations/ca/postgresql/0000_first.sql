@@ -1,5 +1,32 @@
 CREATE SCHEMA "ca";
 --> statement-breakpoint
+CREATE TABLE "ca"."approvals" (
+	"id" text PRIMARY KEY NOT NULL,
+	"list" text NOT NULL,
+	"officer" text NOT NULL,
+	"act" text NOT NULL,
+	"at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."authorities" (
+	"id" text PRIMARY KEY NOT NULL,
+	"role" text NOT NULL,
+	"key_type" text NOT NULL,
+	"label" text NOT NULL,
+	"issuer" text NOT NULL,
+	"serial_number" text NOT NULL,
+	"certificate" "bytea" NOT NULL,
+	"not_before" bigint NOT NULL,
+	"not_after" bigint NOT NULL,
+	"status" text NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL,
+	CONSTRAINT "authorities_serial_number_unique" UNIQUE("serial_number")
+);
+--> statement-breakpoint
 CREATE TABLE "ca"."certificates" (
 	"serial_number" text PRIMARY KEY NOT NULL,
 	"credential" text NOT NULL,
@@ -11,6 +38,11 @@ CREATE TABLE "ca"."certificates" (
 	"tbs" "bytea" NOT NULL,
 	"status" text NOT NULL,
 	"certificate" "bytea",
+	"authority" text NOT NULL,
+	"shard" text NOT NULL,
+	"revocation" text NOT NULL,
+	"reason" text,
+	"revoked_at" bigint,
 	"created_at" bigint NOT NULL,
 	"version" integer NOT NULL,
 	"mac" "bytea" NOT NULL
@@ -34,6 +66,29 @@ CREATE TABLE "ca"."credentials" (
 	"mac" "bytea" NOT NULL,
 	CONSTRAINT "credentials_line_hash_unique" UNIQUE("line_hash"),
 	CONSTRAINT "credentials_spki_hash_unique" UNIQUE("spki_hash")
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."crl_entries" (
+	"serial_number" text PRIMARY KEY NOT NULL,
+	"shard" text NOT NULL,
+	"entry" "bytea" NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."crl_shards" (
+	"id" text PRIMARY KEY NOT NULL,
+	"authority" text NOT NULL,
+	"assigned" integer NOT NULL,
+	"entries" integer NOT NULL,
+	"revision" integer NOT NULL,
+	"published" integer NOT NULL,
+	"crl_number" bigint NOT NULL,
+	"crl" "bytea",
+	"this_update" bigint NOT NULL,
+	"next_update" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "ca"."feed_head" (
@@ -63,6 +118,56 @@ CREATE TABLE "ca"."log_leaves" (
 	CONSTRAINT "log_leaves_position_unique" UNIQUE("position")
 );
 --> statement-breakpoint
+CREATE TABLE "ca"."officers" (
+	"id" text PRIMARY KEY NOT NULL,
+	"user_name" text NOT NULL,
+	"name" text NOT NULL,
+	"roles" text NOT NULL,
+	"status" text NOT NULL,
+	"password" text NOT NULL,
+	"sealed_totp" "bytea" NOT NULL,
+	"last_step" bigint NOT NULL,
+	"failures" integer NOT NULL,
+	"locked_until" bigint NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL,
+	CONSTRAINT "officers_user_name_unique" UNIQUE("user_name")
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."order_lists" (
+	"id" text PRIMARY KEY NOT NULL,
+	"organisation" text NOT NULL,
+	"statement" text NOT NULL,
+	"signature" "bytea" NOT NULL,
+	"certificate" text NOT NULL,
+	"received_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."organisation_certificates" (
+	"fingerprint" text PRIMARY KEY NOT NULL,
+	"organisation" text NOT NULL,
+	"certificate" "bytea" NOT NULL,
+	"enrolled_by" text NOT NULL,
+	"status" text NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."organisations" (
+	"id" text PRIMARY KEY NOT NULL,
+	"code" text NOT NULL,
+	"name" text NOT NULL,
+	"status" text NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL,
+	CONSTRAINT "organisations_code_unique" UNIQUE("code")
+);
+--> statement-breakpoint
 CREATE TABLE "ca"."settings" (
 	"name" text PRIMARY KEY NOT NULL,
 	"value" text NOT NULL,
@@ -82,6 +187,9 @@ CREATE TABLE "ca"."subscribers" (
 	CONSTRAINT "subscribers_user_id_unique" UNIQUE("user_id")
 );
 --> statement-breakpoint
+CREATE INDEX "approvals_list" ON "ca"."approvals" USING btree ("list");--> statement-breakpoint
 CREATE INDEX "certificates_credential" ON "ca"."certificates" USING btree ("credential");--> statement-breakpoint
 CREATE INDEX "credentials_status" ON "ca"."credentials" USING btree ("status");--> statement-breakpoint
-CREATE INDEX "log_leaves_subscriber" ON "ca"."log_leaves" USING btree ("subscriber","id");
+CREATE INDEX "crl_entries_shard" ON "ca"."crl_entries" USING btree ("shard");--> statement-breakpoint
+CREATE INDEX "log_leaves_subscriber" ON "ca"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
+CREATE INDEX "organisation_certificates_organisation" ON "ca"."organisation_certificates" USING btree ("organisation");

@@ -1,3 +1,31 @@
+CREATE TABLE `approvals` (
+	`id` text PRIMARY KEY NOT NULL,
+	`list` text NOT NULL,
+	`officer` text NOT NULL,
+	`act` text NOT NULL,
+	`at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `approvals_list` ON `approvals` (`list`);--> statement-breakpoint
+CREATE TABLE `authorities` (
+	`id` text PRIMARY KEY NOT NULL,
+	`role` text NOT NULL,
+	`key_type` text NOT NULL,
+	`label` text NOT NULL,
+	`issuer` text NOT NULL,
+	`serial_number` text NOT NULL,
+	`certificate` blob NOT NULL,
+	`not_before` integer NOT NULL,
+	`not_after` integer NOT NULL,
+	`status` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `authorities_serial_number_unique` ON `authorities` (`serial_number`);--> statement-breakpoint
 CREATE TABLE `certificates` (
 	`serial_number` text PRIMARY KEY NOT NULL,
 	`credential` text NOT NULL,
@@ -9,6 +37,11 @@ CREATE TABLE `certificates` (
 	`tbs` blob NOT NULL,
 	`status` text NOT NULL,
 	`certificate` blob,
+	`authority` text NOT NULL,
+	`shard` text NOT NULL,
+	`revocation` text NOT NULL,
+	`reason` text,
+	`revoked_at` integer,
 	`created_at` integer NOT NULL,
 	`version` integer NOT NULL,
 	`mac` blob NOT NULL
@@ -36,6 +69,30 @@ CREATE TABLE `credentials` (
 CREATE UNIQUE INDEX `credentials_line_hash_unique` ON `credentials` (`line_hash`);--> statement-breakpoint
 CREATE UNIQUE INDEX `credentials_spki_hash_unique` ON `credentials` (`spki_hash`);--> statement-breakpoint
 CREATE INDEX `credentials_status` ON `credentials` (`status`);--> statement-breakpoint
+CREATE TABLE `crl_entries` (
+	`serial_number` text PRIMARY KEY NOT NULL,
+	`shard` text NOT NULL,
+	`entry` blob NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `crl_entries_shard` ON `crl_entries` (`shard`);--> statement-breakpoint
+CREATE TABLE `crl_shards` (
+	`id` text PRIMARY KEY NOT NULL,
+	`authority` text NOT NULL,
+	`assigned` integer NOT NULL,
+	`entries` integer NOT NULL,
+	`revision` integer NOT NULL,
+	`published` integer NOT NULL,
+	`crl_number` integer NOT NULL,
+	`crl` blob,
+	`this_update` integer NOT NULL,
+	`next_update` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
 CREATE TABLE `feed_head` (
 	`name` text PRIMARY KEY NOT NULL,
 	`number` integer NOT NULL
@@ -64,6 +121,57 @@ CREATE TABLE `log_leaves` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `log_leaves_position_unique` ON `log_leaves` (`position`);--> statement-breakpoint
 CREATE INDEX `log_leaves_subscriber` ON `log_leaves` (`subscriber`,`id`);--> statement-breakpoint
+CREATE TABLE `officers` (
+	`id` text PRIMARY KEY NOT NULL,
+	`user_name` text NOT NULL,
+	`name` text NOT NULL,
+	`roles` text NOT NULL,
+	`status` text NOT NULL,
+	`password` text NOT NULL,
+	`sealed_totp` blob NOT NULL,
+	`last_step` integer NOT NULL,
+	`failures` integer NOT NULL,
+	`locked_until` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `officers_user_name_unique` ON `officers` (`user_name`);--> statement-breakpoint
+CREATE TABLE `order_lists` (
+	`id` text PRIMARY KEY NOT NULL,
+	`organisation` text NOT NULL,
+	`statement` text NOT NULL,
+	`signature` blob NOT NULL,
+	`certificate` text NOT NULL,
+	`received_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `organisation_certificates` (
+	`fingerprint` text PRIMARY KEY NOT NULL,
+	`organisation` text NOT NULL,
+	`certificate` blob NOT NULL,
+	`enrolled_by` text NOT NULL,
+	`status` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `organisation_certificates_organisation` ON `organisation_certificates` (`organisation`);--> statement-breakpoint
+CREATE TABLE `organisations` (
+	`id` text PRIMARY KEY NOT NULL,
+	`code` text NOT NULL,
+	`name` text NOT NULL,
+	`status` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `organisations_code_unique` ON `organisations` (`code`);--> statement-breakpoint
 CREATE TABLE `settings` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL,

@@ -36,12 +36,19 @@ CREATE TABLE "signer"."credentials" (
 	"key_type" text NOT NULL,
 	"otp" text NOT NULL,
 	"blocked" boolean NOT NULL,
+	"certificate_status" text NOT NULL,
 	"chain" text NOT NULL,
 	"not_before" bigint NOT NULL,
 	"not_after" bigint NOT NULL,
 	"created_at" bigint NOT NULL,
 	"version" integer NOT NULL,
 	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signer"."evidence" (
+	"digest" text PRIMARY KEY NOT NULL,
+	"kind" text NOT NULL,
+	"bytes" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "signer"."factors" (
@@ -82,10 +89,10 @@ CREATE TABLE "signer"."keys" (
 	"mechanism" text NOT NULL,
 	"line_hash" "bytea" NOT NULL,
 	"attestation" text NOT NULL,
+	"ended_at" bigint,
 	"created_at" bigint NOT NULL,
 	"version" integer NOT NULL,
-	"mac" "bytea" NOT NULL,
-	CONSTRAINT "keys_credential_unique" UNIQUE("credential")
+	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "signer"."log_head" (
@@ -185,6 +192,7 @@ CREATE INDEX "authorizations_subscriber" ON "signer"."authorizations" USING btre
 CREATE INDEX "credentials_subscriber" ON "signer"."credentials" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "signer"."idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "keys_kek" ON "signer"."keys" USING btree ("kek");--> statement-breakpoint
+CREATE UNIQUE INDEX "keys_credential" ON "signer"."keys" USING btree ("credential","key_version");--> statement-breakpoint
 CREATE INDEX "log_leaves_subscriber" ON "signer"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
 CREATE INDEX "notices_created" ON "signer"."notices" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "signings_outcome" ON "signer"."signings" USING btree ("outcome");--> statement-breakpoint

@@ -36,6 +36,7 @@ CREATE TABLE `credentials` (
 	`key_type` text NOT NULL,
 	`otp` text NOT NULL,
 	`blocked` integer NOT NULL,
+	`certificate_status` text NOT NULL,
 	`chain` text NOT NULL,
 	`not_before` integer NOT NULL,
 	`not_after` integer NOT NULL,
@@ -45,6 +46,12 @@ CREATE TABLE `credentials` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `credentials_subscriber` ON `credentials` (`subscriber`);--> statement-breakpoint
+CREATE TABLE `evidence` (
+	`digest` text PRIMARY KEY NOT NULL,
+	`kind` text NOT NULL,
+	`bytes` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
 CREATE TABLE `factors` (
 	`subscriber` text PRIMARY KEY NOT NULL,
 	`activation_failures` integer NOT NULL,
@@ -84,13 +91,14 @@ CREATE TABLE `keys` (
 	`mechanism` text NOT NULL,
 	`line_hash` blob NOT NULL,
 	`attestation` text NOT NULL,
+	`ended_at` integer,
 	`created_at` integer NOT NULL,
 	`version` integer NOT NULL,
 	`mac` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
-CREATE UNIQUE INDEX `keys_credential_unique` ON `keys` (`credential`);--> statement-breakpoint
 CREATE INDEX `keys_kek` ON `keys` (`kek`);--> statement-breakpoint
+CREATE UNIQUE INDEX `keys_credential` ON `keys` (`credential`,`key_version`);--> statement-breakpoint
 CREATE TABLE `log_head` (
 	`name` text PRIMARY KEY NOT NULL,
 	`size` integer NOT NULL

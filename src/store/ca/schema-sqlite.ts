@@ -49,10 +49,119 @@ export const certificates = sqliteTable(
     tbs: bytes('tbs').notNull(),
     status: text('status').notNull(),
     certificate: bytes('certificate'),
+    authority: text('authority').notNull(),
+    shard: text('shard').notNull(),
+    revocation: text('revocation').notNull(),
+    reason: text('reason'),
+    revokedAt: instant('revoked_at'),
     createdAt: instant('created_at').notNull(),
     ...sealedRow,
   },
   (table) => [index('certificates_credential').on(table.credential)],
+);
+
+export const authorities = sqliteTable('authorities', {
+  id: text('id').primaryKey(),
+  role: text('role').notNull(),
+  keyType: text('key_type').notNull(),
+  label: text('label').notNull(),
+  issuer: text('issuer').notNull(),
+  serialNumber: text('serial_number').notNull().unique(),
+  certificate: bytes('certificate').notNull(),
+  notBefore: instant('not_before').notNull(),
+  notAfter: instant('not_after').notNull(),
+  status: text('status').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+export const crlShards = sqliteTable('crl_shards', {
+  /** AUTHORITY/NUMBER, as its address ends. */
+  id: text('id').primaryKey(),
+  authority: text('authority').notNull(),
+  /** Certificates that belong here, and how many of them have an entry. */
+  assigned: integer('assigned').notNull(),
+  entries: integer('entries').notNull(),
+  revision: integer('revision').notNull(),
+  published: integer('published').notNull(),
+  crlNumber: instant('crl_number').notNull(),
+  crl: bytes('crl'),
+  thisUpdate: instant('this_update').notNull(),
+  nextUpdate: instant('next_update').notNull(),
+  ...sealedRow,
+});
+
+export const crlEntries = sqliteTable(
+  'crl_entries',
+  {
+    serialNumber: text('serial_number').primaryKey(),
+    shard: text('shard').notNull(),
+    entry: bytes('entry').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('crl_entries_shard').on(table.shard)],
+);
+
+export const organisations = sqliteTable('organisations', {
+  id: text('id').primaryKey(),
+  code: text('code').notNull().unique(),
+  name: text('name').notNull(),
+  status: text('status').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+export const organisationCertificates = sqliteTable(
+  'organisation_certificates',
+  {
+    fingerprint: text('fingerprint').primaryKey(),
+    organisation: text('organisation').notNull(),
+    certificate: bytes('certificate').notNull(),
+    enrolledBy: text('enrolled_by').notNull(),
+    status: text('status').notNull(),
+    createdAt: instant('created_at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('organisation_certificates_organisation').on(table.organisation)],
+);
+
+export const officers = sqliteTable('officers', {
+  id: text('id').primaryKey(),
+  user: text('user_name').notNull().unique(),
+  name: text('name').notNull(),
+  roles: text('roles').notNull(),
+  status: text('status').notNull(),
+  password: text('password').notNull(),
+  sealedTotp: bytes('sealed_totp').notNull(),
+  lastStep: instant('last_step').notNull(),
+  failures: integer('failures').notNull(),
+  lockedUntil: instant('locked_until').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+/** What an organisation signed: the ordered list of its lines' hashes, and its signature over that. */
+export const orderLists = sqliteTable('order_lists', {
+  id: text('id').primaryKey(),
+  organisation: text('organisation').notNull(),
+  statement: text('statement').notNull(),
+  signature: bytes('signature').notNull(),
+  certificate: text('certificate').notNull(),
+  receivedAt: instant('received_at').notNull(),
+  ...sealedRow,
+});
+
+export const approvals = sqliteTable(
+  'approvals',
+  {
+    id: text('id').primaryKey(),
+    list: text('list').notNull(),
+    officer: text('officer').notNull(),
+    act: text('act').notNull(),
+    at: instant('at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('approvals_list').on(table.list)],
 );
 
 export const feedOrders = sqliteTable('feed_orders', {

@@ -14,4 +14,12 @@ export type CaStore = Store<CaTables>;
 export type CaTx = Tx<CaTables>;
 
 export type Credential = typeof postgresql.credentials.$inferSelect;
+export type AuthorityRow = typeof postgresql.authorities.$inferSelect;
+export type CrlShard = typeof postgresql.crlShards.$inferSelect;
+export type CrlEntry = typeof postgresql.crlEntries.$inferSelect;
+export type Organisation = typeof postgresql.organisations.$inferSelect;
+export type OrganisationCertificate = typeof postgresql.organisationCertificates.$inferSelect;
+export type Officer = typeof postgresql.officers.$inferSelect;
+export type OrderList = typeof postgresql.orderLists.$inferSelect;
+export type Approval = typeof postgresql.approvals.$inferSelect;
 export type IssuedCertificate = typeof postgresql.certificates.$inferSelect;

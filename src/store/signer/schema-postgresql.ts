@@ -1,7 +1,7 @@
 import { pgCore } from '../drizzle.ts';
 import { bytes } from '../pg-columns.ts';
 
-const { bigint, boolean, index, integer, pgSchema, text } = pgCore;
+const { bigint, boolean, index, integer, pgSchema, text, uniqueIndex } = pgCore;
 const instant = (name: string) => bigint(name, { mode: 'number' });
 const sealedRow = { version: integer('version').notNull(), mac: bytes('mac').notNull() };
 
@@ -51,7 +51,7 @@ export const keys = signerSchema.table(
   'keys',
   {
     id: text('id').primaryKey(),
-    credential: text('credential').notNull().unique(),
+    credential: text('credential').notNull(),
     subscriber: text('subscriber').notNull(),
     keyVersion: integer('key_version').notNull(),
     keyType: text('key_type').notNull(),
@@ -62,10 +62,11 @@ export const keys = signerSchema.table(
     mechanism: text('mechanism').notNull(),
     lineHash: bytes('line_hash').notNull(),
     attestation: text('attestation').notNull(),
+    endedAt: instant('ended_at'),
     createdAt: instant('created_at').notNull(),
     ...sealedRow,
   },
-  (table) => [index('keys_kek').on(table.kek)],
+  (table) => [index('keys_kek').on(table.kek), uniqueIndex('keys_credential').on(table.credential, table.keyVersion)],
 );
 
 export const credentials = signerSchema.table(
@@ -77,6 +78,7 @@ export const credentials = signerSchema.table(
     keyType: text('key_type').notNull(),
     otp: text('otp').notNull(),
     blocked: boolean('blocked').notNull(),
+    certificateStatus: text('certificate_status').notNull(),
     chain: text('chain').notNull(),
     notBefore: instant('not_before').notNull(),
     notAfter: instant('not_after').notNull(),
@@ -179,6 +181,13 @@ export const totpMoves = signerSchema.table(
   },
   (table) => [index('totp_moves_effective').on(table.effectiveAt)],
 );
+
+/** What signatures relied on: certificates and feed messages, each once. */
+export const evidence = signerSchema.table('evidence', {
+  digest: text('digest').primaryKey(),
+  kind: text('kind').notNull(),
+  bytes: bytes('bytes').notNull(),
+});
 
 export const notices = signerSchema.table(
   'notices',

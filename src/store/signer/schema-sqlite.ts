@@ -1,6 +1,6 @@
 import { sqliteCore } from '../drizzle.ts';
 
-const { blob, index, integer, sqliteTable, text } = sqliteCore;
+const { blob, index, integer, sqliteTable, text, uniqueIndex } = sqliteCore;
 const instant = (name: string) => integer(name, { mode: 'number' });
 const bytes = (name: string) => blob(name, { mode: 'buffer' });
 const boolean = (name: string) => integer(name, { mode: 'boolean' });
@@ -50,7 +50,7 @@ export const keys = sqliteTable(
   'keys',
   {
     id: text('id').primaryKey(),
-    credential: text('credential').notNull().unique(),
+    credential: text('credential').notNull(),
     subscriber: text('subscriber').notNull(),
     keyVersion: integer('key_version').notNull(),
     keyType: text('key_type').notNull(),
@@ -61,10 +61,11 @@ export const keys = sqliteTable(
     mechanism: text('mechanism').notNull(),
     lineHash: bytes('line_hash').notNull(),
     attestation: text('attestation').notNull(),
+    endedAt: instant('ended_at'),
     createdAt: instant('created_at').notNull(),
     ...sealedRow,
   },
-  (table) => [index('keys_kek').on(table.kek)],
+  (table) => [index('keys_kek').on(table.kek), uniqueIndex('keys_credential').on(table.credential, table.keyVersion)],
 );
 
 export const credentials = sqliteTable(
@@ -76,6 +77,7 @@ export const credentials = sqliteTable(
     keyType: text('key_type').notNull(),
     otp: text('otp').notNull(),
     blocked: boolean('blocked').notNull(),
+    certificateStatus: text('certificate_status').notNull(),
     chain: text('chain').notNull(),
     notBefore: instant('not_before').notNull(),
     notAfter: instant('not_after').notNull(),
@@ -178,6 +180,13 @@ export const totpMoves = sqliteTable(
   },
   (table) => [index('totp_moves_effective').on(table.effectiveAt)],
 );
+
+/** What signatures relied on: certificates and feed messages, each once. */
+export const evidence = sqliteTable('evidence', {
+  digest: text('digest').primaryKey(),
+  kind: text('kind').notNull(),
+  bytes: bytes('bytes').notNull(),
+});
 
 export const notices = sqliteTable(
   'notices',
