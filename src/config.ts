@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { KysoError } from './base/errors.ts';
+import { type PkiUrls, pkiUrlsOf } from './base/pki-urls.ts';
 
 const Closed = <P extends Record<string, Type.TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
@@ -39,6 +40,21 @@ const ConfigFile = Closed({
     /** PEM files, relative to the directory of kyso.json; the key is read by the supervisor, never by api itself. */
     tls: Type.Optional(Closed({ certificate: Type.String({ minLength: 1 }), key: Type.String({ minLength: 1 }) })),
   }),
+  /**
+   * Where certificates, CRLs, OCSP and timestamps are served, over plain HTTP: `url` as it stands in certificates,
+   * `listen` an address of their own, for a server that speaks TLS on the other.
+   */
+  pki: Type.Optional(
+    Closed({
+      url: Type.Optional(Type.String({ pattern: '^http://[^/?#]+(/[^?#]*[^/?#])?$' })),
+      listen: Type.Optional(
+        Closed({
+          host: Type.String({ minLength: 1 }),
+          port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+        }),
+      ),
+    }),
+  ),
   /** The ways out. A sandbox without this sends to its own catcher. Passwords come as secrets, never from here. */
   notify: Type.Optional(
     Closed({
@@ -180,6 +196,9 @@ function runDirectory(directory: string): string {
   // Not os.tmpdir(): all processes must find the same, whatever their TMPDIR.
   return join('/tmp', `kyso-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
 }
+
+/** The addresses that this installation's certificates name. @throws KysoError configuration — the host cannot be told */
+export const pkiUrls = ({ http, pki }: Pick<Config, 'http' | 'pki'>): PkiUrls => pkiUrlsOf(http, pki);
 
 /** Whether messages go to a catcher: in a sandbox that names no mail server. */
 export const hasCatcher = ({ mode, notify }: Pick<Config, 'mode' | 'notify'>): boolean => mode === 'sandbox' && !notify;

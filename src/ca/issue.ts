@@ -11,6 +11,7 @@ import { type Authority, record } from './context.ts';
 import { attestedKey } from './key.ts';
 import { assertSandbox, lineSubject } from './line.ts';
 import { appendOrder } from './orders.ts';
+import { assignShard } from './shards.ts';
 
 /**
  * Issues the certificate of a credential whose key is attested, and orders signer to install it. Order: lint on a
@@ -65,9 +66,10 @@ async function intend(authority: Authority, credential: Credential): Promise<Lin
       status: 'intended',
       certificate: null,
       authority: 'issuing',
-      shard: 'issuing/1',
+      shard: await assignShard(authority, tx, 'issuing'),
       revocation: 'none',
       reason: null,
+      revokedBy: null,
       revokedAt: null,
       createdAt: clock.now(),
     });

@@ -12,6 +12,8 @@ import { docsPages } from './docs/plugin.ts';
 import { loginDesk } from './logins.ts';
 import { logoRoute } from './logo.ts';
 import { opsApi } from './ops/plugin.ts';
+import { pkiGroups } from './pki/groups.ts';
+import { pkiApi } from './pki/plugin.ts';
 import { refreshTokens } from './refresh.ts';
 import { createServer } from './server.ts';
 import { subscriberApi } from './subscriber/plugin.ts';
@@ -45,6 +47,7 @@ export async function buildApi({ config, signer, ca, store, clock }: ApiParts): 
     prefix: '/subscriber/v1',
   });
   await app.register(opsApi({ config, signer, ca, store }), { prefix: '/health' });
+  await app.register(pkiApi({ ca }, pkiGroups));
   await app.register(docsPages(config.publicUrl));
   await app.register(logoRoute);
   await app.ready();

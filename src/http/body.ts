@@ -16,9 +16,20 @@ export function readJsonOnly(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) =>
     readJson(body),
   );
-  app.addHook('onRequest', async ({ headers }) => {
+  app.addHook('onRequest', async ({ headers, routeOptions }) => {
     const type = headers['content-type'];
     const encoded = headers['content-encoding'] !== undefined;
-    if (encoded || (type !== undefined && !jsonType.test(type))) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();
+    const { media } = routeOptions.config ?? {};
+    const fits = type === undefined || (media ? type.toLowerCase() === media : jsonType.test(type));
+    if (encoded || !fits) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();
   });
+}
+
+/** Lets the routes of this instance whose `media` is this type read it, as bytes and at most `limit` of them. */
+export function readBytes(app: FastifyInstance, media: string, limit: number): void {
+  app.addContentTypeParser(
+    media,
+    { parseAs: 'buffer', bodyLimit: limit },
+    async (_: FastifyRequest, body: Buffer) => body,
+  );
 }

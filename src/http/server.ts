@@ -15,6 +15,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call a route. Every route says so, or the server does not start (S32). */
     authentication?: 'none' | 'basic' | 'bearer' | 'activation' | 'password';
+    /** The one type of body that a route reads, as bytes; without it JSON. */
+    media?: string;
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { KysoError } from '../base/errors.ts';
+import { publicUrlOf } from '../base/public-url.ts';
 import type { Config } from '../config.ts';
 import { isLoopback } from '../http/networks.ts';
 import { assertUsable, type Tls } from '../http/tls.ts';
@@ -17,7 +17,7 @@ export type Listening = { publicUrl: string; tls?: Tls };
  */
 export function listening(boot: Boot, now: number): Listening {
   const { http } = boot.config;
-  const url = new URL(publicUrl(boot.config));
+  const url = new URL(publicUrlOf(boot.config.http));
   if (!http.tls) {
     if (!isLocal(http.host) && http.trustedProxies.length === 0) {
       throw new KysoError(
@@ -25,7 +25,7 @@ export function listening(boot: Boot, now: number): Listening {
         `plain HTTP on ${http.host} would carry PINs in the clear: listen on 127.0.0.1, name a certificate in http.tls, or the TLS proxy in http.trustedProxies`,
       );
     }
-    return { publicUrl: publicUrl(boot.config) };
+    return { publicUrl: publicUrlOf(boot.config.http) };
   }
   if (url.protocol !== 'https:') {
     throw new KysoError('configuration', 'http.publicUrl begins with http: but http.tls is there: make it https:');
@@ -33,16 +33,7 @@ export function listening(boot: Boot, now: number): Listening {
   const tls = readTls(boot);
   const names = { certificate: certificateFile(boot.config), key: `the key of http.tls (${http.tls.key})` };
   assertUsable(tls, names, url.hostname.replace(/^\[|\]$/g, ''), now);
-  return { publicUrl: publicUrl(boot.config), tls };
-}
-
-/** Where clients reach the server: as configured, or its own address. */
-function publicUrl({ http: { host, port, publicUrl: configured, tls } }: Config): string {
-  if (configured) return configured;
-  if (['0.0.0.0', '::'].includes(host)) {
-    throw new KysoError('configuration', `http.publicUrl is missing: clients cannot reach ${host}, name what they can`);
-  }
-  return `${tls ? 'https' : 'http'}://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+  return { publicUrl: publicUrlOf(boot.config.http), tls };
 }
 
 const isLocal = (host: string) => host === 'localhost' || isLoopback(host);

@@ -42,6 +42,7 @@ CREATE TABLE "ca"."certificates" (
 	"shard" text NOT NULL,
 	"revocation" text NOT NULL,
 	"reason" text,
+	"revoked_by" text,
 	"revoked_at" bigint,
 	"created_at" bigint NOT NULL,
 	"version" integer NOT NULL,
@@ -72,6 +73,8 @@ CREATE TABLE "ca"."crl_entries" (
 	"serial_number" text PRIMARY KEY NOT NULL,
 	"shard" text NOT NULL,
 	"entry" "bytea" NOT NULL,
+	"revision" integer NOT NULL,
+	"not_after" bigint NOT NULL,
 	"version" integer NOT NULL,
 	"mac" "bytea" NOT NULL
 );
@@ -79,14 +82,24 @@ CREATE TABLE "ca"."crl_entries" (
 CREATE TABLE "ca"."crl_shards" (
 	"id" text PRIMARY KEY NOT NULL,
 	"authority" text NOT NULL,
+	"state" text NOT NULL,
 	"assigned" integer NOT NULL,
 	"entries" integer NOT NULL,
 	"revision" integer NOT NULL,
 	"published" integer NOT NULL,
 	"crl_number" bigint NOT NULL,
-	"crl" "bytea",
+	"in_force" bigint NOT NULL,
+	"leased_until" bigint NOT NULL,
 	"this_update" bigint NOT NULL,
 	"next_update" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."crls" (
+	"shard" text PRIMARY KEY NOT NULL,
+	"number" bigint NOT NULL,
+	"crl" "bytea" NOT NULL,
 	"version" integer NOT NULL,
 	"mac" "bytea" NOT NULL
 );
@@ -168,6 +181,20 @@ CREATE TABLE "ca"."organisations" (
 	CONSTRAINT "organisations_code_unique" UNIQUE("code")
 );
 --> statement-breakpoint
+CREATE TABLE "ca"."revocations" (
+	"id" text PRIMARY KEY NOT NULL,
+	"serial_number" text NOT NULL,
+	"credential" text NOT NULL,
+	"act" text NOT NULL,
+	"reason" text NOT NULL,
+	"level" text NOT NULL,
+	"requested_by" text NOT NULL,
+	"status" text NOT NULL,
+	"at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "ca"."settings" (
 	"name" text PRIMARY KEY NOT NULL,
 	"value" text NOT NULL,
@@ -191,5 +218,8 @@ CREATE INDEX "approvals_list" ON "ca"."approvals" USING btree ("list");--> state
 CREATE INDEX "certificates_credential" ON "ca"."certificates" USING btree ("credential");--> statement-breakpoint
 CREATE INDEX "credentials_status" ON "ca"."credentials" USING btree ("status");--> statement-breakpoint
 CREATE INDEX "crl_entries_shard" ON "ca"."crl_entries" USING btree ("shard");--> statement-breakpoint
+CREATE INDEX "crl_shards_authority" ON "ca"."crl_shards" USING btree ("authority","state");--> statement-breakpoint
 CREATE INDEX "log_leaves_subscriber" ON "ca"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
-CREATE INDEX "organisation_certificates_organisation" ON "ca"."organisation_certificates" USING btree ("organisation");
+CREATE INDEX "organisation_certificates_organisation" ON "ca"."organisation_certificates" USING btree ("organisation");--> statement-breakpoint
+CREATE INDEX "revocations_serial_number" ON "ca"."revocations" USING btree ("serial_number");--> statement-breakpoint
+CREATE INDEX "revocations_status" ON "ca"."revocations" USING btree ("status");

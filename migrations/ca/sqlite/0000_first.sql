@@ -41,6 +41,7 @@ CREATE TABLE `certificates` (
 	`shard` text NOT NULL,
 	`revocation` text NOT NULL,
 	`reason` text,
+	`revoked_by` text,
 	`revoked_at` integer,
 	`created_at` integer NOT NULL,
 	`version` integer NOT NULL,
@@ -73,6 +74,8 @@ CREATE TABLE `crl_entries` (
 	`serial_number` text PRIMARY KEY NOT NULL,
 	`shard` text NOT NULL,
 	`entry` blob NOT NULL,
+	`revision` integer NOT NULL,
+	`not_after` integer NOT NULL,
 	`version` integer NOT NULL,
 	`mac` blob NOT NULL
 ) STRICT;
@@ -81,14 +84,25 @@ CREATE INDEX `crl_entries_shard` ON `crl_entries` (`shard`);--> statement-breakp
 CREATE TABLE `crl_shards` (
 	`id` text PRIMARY KEY NOT NULL,
 	`authority` text NOT NULL,
+	`state` text NOT NULL,
 	`assigned` integer NOT NULL,
 	`entries` integer NOT NULL,
 	`revision` integer NOT NULL,
 	`published` integer NOT NULL,
 	`crl_number` integer NOT NULL,
-	`crl` blob,
+	`in_force` integer NOT NULL,
+	`leased_until` integer NOT NULL,
 	`this_update` integer NOT NULL,
 	`next_update` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `crl_shards_authority` ON `crl_shards` (`authority`,`state`);--> statement-breakpoint
+CREATE TABLE `crls` (
+	`shard` text PRIMARY KEY NOT NULL,
+	`number` integer NOT NULL,
+	`crl` blob NOT NULL,
 	`version` integer NOT NULL,
 	`mac` blob NOT NULL
 ) STRICT;
@@ -172,6 +186,22 @@ CREATE TABLE `organisations` (
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `organisations_code_unique` ON `organisations` (`code`);--> statement-breakpoint
+CREATE TABLE `revocations` (
+	`id` text PRIMARY KEY NOT NULL,
+	`serial_number` text NOT NULL,
+	`credential` text NOT NULL,
+	`act` text NOT NULL,
+	`reason` text NOT NULL,
+	`level` text NOT NULL,
+	`requested_by` text NOT NULL,
+	`status` text NOT NULL,
+	`at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `revocations_serial_number` ON `revocations` (`serial_number`);--> statement-breakpoint
+CREATE INDEX `revocations_status` ON `revocations` (`status`);--> statement-breakpoint
 CREATE TABLE `settings` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL,

@@ -55,6 +55,7 @@ export const certificates = caSchema.table(
     shard: text('shard').notNull(),
     revocation: text('revocation').notNull(),
     reason: text('reason'),
+    revokedBy: text('revoked_by'),
     revokedAt: instant('revoked_at'),
     createdAt: instant('created_at').notNull(),
     ...sealedRow,
@@ -77,19 +78,55 @@ export const authorities = caSchema.table('authorities', {
   ...sealedRow,
 });
 
-export const crlShards = caSchema.table('crl_shards', {
-  /** AUTHORITY/NUMBER, as its address ends. */
-  id: text('id').primaryKey(),
-  authority: text('authority').notNull(),
-  /** Certificates that belong here, and how many of them have an entry. */
-  assigned: integer('assigned').notNull(),
-  entries: integer('entries').notNull(),
-  revision: integer('revision').notNull(),
-  published: integer('published').notNull(),
-  crlNumber: instant('crl_number').notNull(),
-  crl: bytes('crl'),
-  thisUpdate: instant('this_update').notNull(),
-  nextUpdate: instant('next_update').notNull(),
+/** One command to hold, release or revoke; `begun` from the commit of its first half to that of its second. */
+export const revocations = caSchema.table(
+  'revocations',
+  {
+    id: text('id').primaryKey(),
+    serialNumber: text('serial_number').notNull(),
+    credential: text('credential').notNull(),
+    act: text('act').notNull(),
+    reason: text('reason').notNull(),
+    level: text('level').notNull(),
+    requestedBy: text('requested_by').notNull(),
+    status: text('status').notNull(),
+    at: instant('at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('revocations_serial_number').on(table.serialNumber), index('revocations_status').on(table.status)],
+);
+
+export const crlShards = caSchema.table(
+  'crl_shards',
+  {
+    /** AUTHORITY/NUMBER, as its address ends. */
+    id: text('id').primaryKey(),
+    authority: text('authority').notNull(),
+    /** `open` for new certificates, or `full`. */
+    state: text('state').notNull(),
+    /** Certificates that belong here, and how many of them have an entry. */
+    assigned: integer('assigned').notNull(),
+    entries: integer('entries').notNull(),
+    /** How often its entries changed, and how many of these changes the CRL in force knows. */
+    revision: integer('revision').notNull(),
+    published: integer('published').notNull(),
+    /** The newest number that was taken, and that of the CRL in force; 0: none yet. */
+    crlNumber: instant('crl_number').notNull(),
+    inForce: instant('in_force').notNull(),
+    /** Until when whoever took the newest number may be at work on it. */
+    leasedUntil: instant('leased_until').notNull(),
+    thisUpdate: instant('this_update').notNull(),
+    nextUpdate: instant('next_update').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('crl_shards_authority').on(table.authority, table.state)],
+);
+
+/** The CRL in force of each shard. */
+export const crls = caSchema.table('crls', {
+  shard: text('shard').primaryKey(),
+  number: instant('number').notNull(),
+  crl: bytes('crl').notNull(),
   ...sealedRow,
 });
 
@@ -98,7 +135,12 @@ export const crlEntries = caSchema.table(
   {
     serialNumber: text('serial_number').primaryKey(),
     shard: text('shard').notNull(),
+    /** DER of one RevokedCertificate. */
     entry: bytes('entry').notNull(),
+    /** The revision of the shard that it came with. */
+    revision: integer('revision').notNull(),
+    /** When its certificate expires. */
+    notAfter: instant('not_after').notNull(),
     ...sealedRow,
   },
   (table) => [index('crl_entries_shard').on(table.shard)],

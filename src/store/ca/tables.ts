@@ -15,7 +15,9 @@ export type CaTx = Tx<CaTables>;
 
 export type Credential = typeof postgresql.credentials.$inferSelect;
 export type AuthorityRow = typeof postgresql.authorities.$inferSelect;
+export type Revocation = typeof postgresql.revocations.$inferSelect;
 export type CrlShard = typeof postgresql.crlShards.$inferSelect;
+export type Crl = typeof postgresql.crls.$inferSelect;
 export type CrlEntry = typeof postgresql.crlEntries.$inferSelect;
 export type Organisation = typeof postgresql.organisations.$inferSelect;
 export type OrganisationCertificate = typeof postgresql.organisationCertificates.$inferSelect;
