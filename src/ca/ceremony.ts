@@ -2,67 +2,70 @@ import { sha256 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
-import { type CertificateDraft, newSerialNumber } from '../pki/certificate.ts';
-import { lint, signLinted } from '../pki/lint.ts';
-import type { Subject } from '../pki/names.ts';
-import { profiles, validityOf } from '../pki/profiles.ts';
+import type { PkiUrls } from '../base/pki-urls.ts';
 import { openFeedHead } from '../store/ca/feed-head.ts';
 import type { CaStore } from '../store/ca/tables.ts';
 import { openLog } from '../store/log.ts';
-import { type CaToken, openRows, record, residentKey, settingNames, tokenLabels } from './context.ts';
+import { type CaToken, residentKey } from './ca-token.ts';
+import { openRows, record, settingNames } from './context.ts';
+import { authorityId, authorityKinds, kinds, labelOf, tokenLabels } from './kinds.ts';
+import { type AuthorityNames, makeAuthority, type NewAuthority } from './make-authority.ts';
 
 export type CeremonyOptions = {
   store: CaStore;
   token: CaToken;
   clock: Clock;
-  /** Names of the two authorities. */
-  root: Subject;
-  issuing: Subject;
+  names: AuthorityNames;
+  urls: PkiUrls;
 };
 
-/** DER certificates, and the public key that every signer must enrol (SPKI, DER). */
-export type CeremonyResult = { root: Buffer; issuing: Buffer; feedKey: Buffer };
+/** What was made, each behind its issuer, and the public key that every signer must enrol (SPKI, DER). */
+export type CeremonyResult = { authorities: NewAuthority[]; feedKey: Buffer };
 
 /**
- * `kyso ca init`: with the resident keys already in the token, makes the root and issuing certificates and records
+ * `kyso ca init`: with the resident keys already in the token, makes the certificates of all authorities and records
  * them in one transaction. What was begun and not recorded leaves nothing, so it can be run again until it is done.
  * @throws KysoError configuration — the store already has an authority; it is never replaced
  * @throws KysoError nameRefused, lintRefused — a name cannot stand in a certificate
  */
 export async function initAuthority(options: CeremonyOptions): Promise<CeremonyResult> {
-  const { store, token, clock } = options;
+  const { store, token, clock, names } = options;
   const rows = await openRows(store, token);
-  if (await rows.settings.find(store.read, { name: settingNames.root })) throw alreadyThere();
-  const [rootKey, issuingKey, feedKey] = await Promise.all(
-    [tokenLabels.root, tokenLabels.issuing, tokenLabels.feed].map((label) => residentKey(token, label)),
-  );
-  if (!rootKey || !issuingKey || !feedKey) throw new KysoError('internal', 'a resident key is missing');
-
-  const rootDraft = draftOf('root', options.root, rootKey.spki, clock.now());
-  const root = await signLinted(await lint(rootDraft), rootKey.sign);
-  const issuingDraft = { ...draftOf('issuing', options.issuing, issuingKey.spki, clock.now()), issuer: root };
-  const issuing = await signLinted(await lint(issuingDraft), rootKey.sign);
+  if (await rows.settings.find(store.read, { name: settingNames.epoch })) throw alreadyThere();
+  const feedKey = await residentKey(token, tokenLabels.feed);
+  const authorities = await makeAll(options);
 
   const epoch = newId();
   await store.write(async (tx) => {
     // The head row makes a second ceremony at the same time wait for this one.
     await openLog(tx);
     await openFeedHead(tx);
-    if (await rows.settings.find(tx, { name: settingNames.root })) throw alreadyThere();
-    await rows.settings.insert(tx, { name: settingNames.root, value: root.toString('base64') });
-    await rows.settings.insert(tx, { name: settingNames.issuing, value: issuing.toString('base64') });
+    if (await rows.settings.find(tx, { name: settingNames.epoch })) throw alreadyThere();
+    for (const authority of authorities) await rows.authorities.insert(tx, authority);
+    await rows.settings.insert(tx, { name: settingNames.names, value: JSON.stringify(names) });
     await rows.settings.insert(tx, { name: settingNames.epoch, value: epoch });
     await record({ clock, epoch }, tx, {
       event: 'authority.created',
       result: 'done',
       detail: {
-        root: sha256(root).toString('hex'),
-        issuing: sha256(issuing).toString('hex'),
+        ...Object.fromEntries(authorities.map(({ id, certificate }) => [id, sha256(certificate).toString('hex')])),
         feedKey: sha256(feedKey.spki).toString('hex'),
       },
     });
   });
-  return { root, issuing, feedKey: feedKey.spki };
+  return { authorities, feedKey: feedKey.spki };
+}
+
+/** The first authority of each kind, one after the other, since each is signed by one before it. */
+async function makeAll({ token, clock, names, urls }: CeremonyOptions): Promise<NewAuthority[]> {
+  const made = new Map<string, NewAuthority & { key: Awaited<ReturnType<typeof residentKey>> }>();
+  for (const kind of authorityKinds) {
+    const key = await residentKey(token, labelOf(authorityId(kind, 1)));
+    const issuer = made.get(kinds[kind].issuer);
+    const order = { kind, number: 1, key, names, urls, now: clock.now(), ...(issuer && { issuer }) };
+    made.set(kind, { ...(await makeAuthority(order)), key });
+  }
+  return [...made.values()].map(({ key, ...authority }) => authority);
 }
 
 /**
@@ -86,11 +89,6 @@ export async function enrolAttestationKey(
     const detail = { attestationKey: sha256(spki).toString('hex') };
     await record({ clock, epoch: epoch.value }, tx, { event: 'attestationKey.enrolled', result: 'done', detail });
   });
-}
-
-function draftOf(name: 'root' | 'issuing', subject: Subject, publicKey: Buffer, now: number): CertificateDraft {
-  const profile = profiles[name];
-  return { profile, serialNumber: newSerialNumber(), subject, publicKey, ...validityOf(profile, now) };
 }
 
 function alreadyThere(): KysoError {

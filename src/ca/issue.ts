@@ -5,8 +5,8 @@ import type { Attestation } from '../ipc/feed.ts';
 import { newSerialNumber } from '../pki/certificate.ts';
 import { type LintedTbs, lint, signLinted } from '../pki/lint.ts';
 import { profiles, validityOf } from '../pki/profiles.ts';
-import { readCertificate } from '../pki/read.ts';
 import type { CaTx, Credential, IssuedCertificate } from '../store/ca/tables.ts';
+import type { CaAuthority } from './authorities.ts';
 import { type Authority, record } from './context.ts';
 import { attestedKey } from './key.ts';
 import { assertSandbox, lineSubject } from './line.ts';
@@ -42,14 +42,17 @@ async function findCredential({ rows, store }: Authority, id: string): Promise<C
 
 /** Records what is going to be signed. Undefined when another call was faster: its intent counts, and ours is gone. */
 async function intend(authority: Authority, credential: Credential): Promise<LintedTbs | undefined> {
-  const { store, rows, clock, issuing } = authority;
+  const { store, rows, clock, pki } = authority;
+  const issuer = pki.issuerOf(credential.keyType);
   const attestation: Attestation = JSON.parse(credential.attestation ?? 'null');
   const spki = await attestedKey(authority, credential, attestation);
   const profile = profiles.individual;
   const subject = lineSubject(JSON.parse(credential.line));
   const serialNumber = newSerialNumber();
-  const { notBefore, notAfter } = validityOf(profile, clock.now(), readCertificate(issuing).validTo);
-  const linted = await lint({ profile, serialNumber, subject, publicKey: spki, notBefore, notAfter, issuer: issuing });
+  const { notBefore, notAfter } = validityOf(profile, clock.now(), new Date(issuer.notAfter));
+  const linted = await lint({
+    ...{ profile, serialNumber, subject, publicKey: spki, notBefore, notAfter, issuer: issuer.certificate },
+  });
 
   return store.write(async (tx) => {
     const locked = await rows.credentials.lock(tx, { id: credential.id, status: 'attested' });
@@ -65,8 +68,8 @@ async function intend(authority: Authority, credential: Credential): Promise<Lin
       tbs: linted.tbs,
       status: 'intended',
       certificate: null,
-      authority: 'issuing',
-      shard: await assignShard(authority, tx, 'issuing'),
+      authority: issuer.id,
+      shard: await assignShard(authority, tx, issuer.id),
       revocation: 'none',
       reason: null,
       revokedBy: null,
@@ -81,28 +84,29 @@ async function intend(authority: Authority, credential: Credential): Promise<Lin
 
 /** Signs an intent and records the result; returns the credential as it then stands. */
 async function complete(authority: Authority, credential: Credential, made?: LintedTbs): Promise<Credential> {
-  const { store, rows, issuingKey, issuing, root } = authority;
+  const { store, rows, pki } = authority;
   if (credential.status !== 'intended' || credential.certificate === null) return credential;
   const keys = {
     credential: { id: credential.id, status: 'intended', certificate: credential.certificate },
     certificate: { serialNumber: credential.certificate, status: 'intended' },
   };
   const intended = await rows.certificates.find(store.read, keys.certificate);
-  const linted = intended && (made ?? (await lintAgain(authority, intended)));
-  const certificate = linted && (await signLinted(linted, issuingKey.sign));
+  const issuer = intended && pki.byId(intended.authority);
+  const linted = issuer && (made ?? (await lintAgain(issuer, intended)));
+  const certificate = linted && (await signLinted(linted, issuer.key.sign));
   await failpoint('certificate.signed');
 
   return store.write(async (tx) => {
     const locked = await rows.credentials.lock(tx, keys.credential);
     const row = locked && (await rows.certificates.lock(tx, keys.certificate));
     if (!row) return (await rows.credentials.find(tx, { id: credential.id })) ?? credential;
-    if (!certificate) {
+    if (!certificate || !issuer) {
       await rows.certificates.replace(tx, row, { status: 'discarded' });
       await recordCertificate(authority, tx, row, 'failed', { why: 'notReproducible' });
       return rows.credentials.replace(tx, locked, { status: 'attested', certificate: null });
     }
     await rows.certificates.replace(tx, row, { status: 'issued', certificate });
-    const chain = [certificate, issuing, root].map((der) => der.toString('base64'));
+    const chain = [certificate, issuer.certificate, ...issuer.chain].map((der) => der.toString('base64'));
     const certificateOrder = await appendOrder(authority, tx, {
       kind: 'certificate',
       credentialID: credential.id,
@@ -117,7 +121,7 @@ async function complete(authority: Authority, credential: Credential, made?: Lin
  * The linted TBS of an intent that a former life of this process left; undefined when the same bytes no longer come
  * out (another issuing certificate, another version of Kyso) or no longer pass.
  */
-async function lintAgain({ issuing }: Authority, intended: IssuedCertificate): Promise<LintedTbs | undefined> {
+async function lintAgain(issuer: CaAuthority, intended: IssuedCertificate): Promise<LintedTbs | undefined> {
   try {
     const linted = await lint({
       profile: profiles.individual,
@@ -126,7 +130,7 @@ async function lintAgain({ issuing }: Authority, intended: IssuedCertificate): P
       publicKey: intended.spki,
       notBefore: new Date(intended.notBefore),
       notAfter: new Date(intended.notAfter),
-      issuer: issuing,
+      issuer: issuer.certificate,
     });
     return linted.tbs.equals(intended.tbs) ? linted : undefined;
   } catch (error) {

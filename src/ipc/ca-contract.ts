@@ -31,11 +31,15 @@ export const caContract = {
     params: SandboxLine,
     result: Closed({ subscriber: Id, credentialID: Id }),
   },
+  // authorities
+  /** PEM of the roots that have not ended, oldest first, and of the issuing authorities below them. */
   'authority.certificates': {
     links: ['api', 'operator'],
     params: Empty,
-    result: Closed({ root: Text(16_384), issuing: Text(16_384) }),
+    result: Closed({ root: Text(16_384), issuing: Text(65_536) }),
   },
+  /** Takes in the authorities that were added to the store. */
+  'authority.reload': { links: ['operator'], params: Empty, result: Closed({ authorities: Type.Array(Text(64)) }) },
   status: {
     links: ['api', 'operator'],
     params: Empty,

@@ -39,7 +39,7 @@ export const profiles = {
     name: 'issuing',
     authority: { pathLength: 0 },
     keyUsage: ['keyCertSign', 'cRLSign'],
-    keyTypes: ['RSA-3072'],
+    keyTypes: ['RSA-3072', 'EC-P256'],
     years: 10,
     email: false,
     personalId: false,

@@ -3,15 +3,15 @@ import { openAuthority } from '../ca/context.ts';
 import { startFeed } from '../ca/feed.ts';
 import { assertTokenOfStore } from '../ca/own-token.ts';
 import { sandboxIssuer } from '../ca/sandbox.ts';
-import { pathsOf } from '../config.ts';
+import { pathsOf, pkiUrls } from '../config.ts';
 import { caContract } from '../ipc/ca-contract.ts';
 import { connectIpc } from '../ipc/client.ts';
 import { serveIpc } from '../ipc/server.ts';
 import { signerContract } from '../ipc/signer-contract.ts';
-import { certificatePem } from '../pki/pem.ts';
 import { caDomain } from '../store/ca/tables.ts';
 import { sequenceLeaves } from '../store/log.ts';
 import { type Boot, keysFor, requireLink, requireSecret } from './boot.ts';
+import { caHandlers } from './ca-handlers.ts';
 import { every } from './every.ts';
 import { log } from './log.ts';
 import { openDomain } from './stores.ts';
@@ -23,11 +23,12 @@ export async function startCaProcess(boot: Boot) {
   const tokenPin = requireSecret(boot, 'token-pin');
   const paths = pathsOf(config);
   const onError = (error: unknown) => log('ca', { error });
+  const clock = systemClock;
   const store = await openDomain(config, caDomain);
   const token = await openToken(config, 'ca', tokenPin);
   const mode = config.mode === 'sandbox' ? 'sandbox' : 'production';
-  await assertTokenOfStore(store, token);
-  const authority = await openAuthority({ store, token, clock: systemClock, mode });
+  await assertTokenOfStore(store, token, clock);
+  const authority = await openAuthority({ store, token, clock, mode, urls: pkiUrls(config) });
   const signer = connectIpc({
     path: paths.socket('signer'),
     contract: signerContract,
@@ -40,30 +41,22 @@ export async function startCaProcess(boot: Boot) {
   const server = await serveIpc({
     path: paths.socket('ca'),
     contract: caContract,
-    handlers: {
-      'sandbox.issue': (line) => issuer.issue(line),
-      'authority.certificates': async () => ({
-        root: certificatePem(authority.root),
-        issuing: certificatePem(authority.issuing),
-      }),
-      status: async () => {
-        const { ready } = token.status();
-        const works = store.works();
-        return { ready: ready && works, token: ready, store: works };
-      },
-    },
+    handlers: caHandlers({ authority, store, token, issuer }),
     keys: keysFor('ca', boot),
     onError: (error, method) => log('call failed', { process: 'ca', method, error }),
   });
-  const sequencer = every(1_000, async () => {
-    if (config.store.engine === 'postgresql') await sequenceLeaves(store);
-  });
+  /** What runs beside the calls, and is stopped in this order. */
+  const running = [
+    every(1_000, async () => {
+      if (config.store.engine === 'postgresql') await sequenceLeaves(store);
+    }),
+  ];
   return {
     async stop() {
       // The feed ends first: calls that wait for it would otherwise hold up the server's end.
       await feed.close();
       await server.close();
-      await sequencer.stop();
+      for (const part of running) await part.stop();
       signer.close();
       await token.stop();
       await store.close();

@@ -3,8 +3,8 @@ import { enrolCa } from '../activation/initialise.ts';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { enrolAttestationKey, initAuthority } from '../ca/ceremony.ts';
-import { residentKeys as caKeys } from '../ca/context.ts';
-import { type Config, type ConfigFile, checkConfig, pathsOf } from '../config.ts';
+import { residentKeys as caKeys } from '../ca/kinds.ts';
+import { type Config, type ConfigFile, checkConfig, pathsOf, pkiUrls } from '../config.ts';
 import { createResidentKeys } from '../hsm/init.ts';
 import { certificatePem } from '../pki/pem.ts';
 import { caDomain } from '../store/ca/tables.ts';
@@ -54,13 +54,13 @@ export async function initSandbox(directory: string, { port, store, onStep }: Sa
 
   onStep?.('token and store of the signer');
   await initSigner(config);
-  onStep?.('token of the certification authority, root and issuing certificates');
+  onStep?.('token of the certification authority, root and issuing authorities');
   await initCa(config);
   await enrolSigner(config);
   return config;
 }
 
-/** `kyso ca init`: ca's token, root and issuing certificates, and the signer's attestation key enrolled. */
+/** `kyso ca init`: ca's token, its authorities, and the signer's attestation key enrolled. */
 export async function initCa(config: Config): Promise<void> {
   const tier = assertCeremony(config);
   const paths = pathsOf(config);
@@ -69,21 +69,13 @@ export async function initCa(config: Config): Promise<void> {
   const token = await makeToken(config, 'ca', tier, (access) => createResidentKeys({ ...access, keys: caKeys }));
   const store = await openDomain(config, caDomain);
   const parts = { store, token, clock: systemClock };
-  const name = (commonName: string) => ({
-    commonName,
-    organisation: 'Kyso Sandbox',
-    organisationalUnits: [],
-    country: 'VN' as const,
-  });
   try {
-    const made = await initAuthority({
-      ...parts,
-      root: name('Kyso Sandbox Root CA'),
-      issuing: name('Kyso Sandbox Issuing CA'),
-    });
+    const names = { organisation: 'Kyso Sandbox', name: 'Kyso Sandbox' };
+    const { authorities, feedKey } = await initAuthority({ ...parts, names, urls: pkiUrls(config) });
     await enrolAttestationKey(parts, readFileSync(paths.attestationKey));
-    writePublic(paths.feedKey, made.feedKey);
-    writePublic(paths.rootCertificate, certificatePem(made.root));
+    writePublic(paths.feedKey, feedKey);
+    const roots = authorities.filter(({ role }) => role === 'root');
+    writePublic(paths.rootCertificate, roots.map(({ certificate }) => certificatePem(certificate)).join(''));
   } finally {
     await token.stop();
     await store.close();

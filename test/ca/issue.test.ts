@@ -14,6 +14,7 @@ import {
   hexDigest,
   line,
   newAuthority,
+  withIssuingKey,
 } from '../helpers/certification-authority.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
@@ -123,17 +124,14 @@ await rulesOnBothEngines(t, {
     t.strictSame(await eventsOf(store), ['intended', 'done']);
 
     const { certificate } = rows[0] ?? {};
+    const [root, issuing] = ['root-1', 'issuing-ec-1'].map((id) => authority.pki.byId(id)?.certificate ?? Buffer.of());
     const orders = (await ordersOf(store)).filter((order) => order.kind === 'certificate');
     t.strictSame(
       orders.map(({ chain }) => chain),
-      [[certificate, authority.issuing, authority.root].map((der) => der?.toString('base64'))],
+      [[certificate, issuing, root].map((der) => der?.toString('base64'))],
       'one order, end entity first',
     );
-    const files = pemFiles(t.testdir(), {
-      root: authority.root,
-      issuing: authority.issuing,
-      certificate: certificate!,
-    });
+    const files = pemFiles(t.testdir(), { root: root!, issuing: issuing!, certificate: certificate! });
     const chain = ['-CAfile', `${files.root}`, '-untrusted', `${files.issuing}`, `${files.certificate}`];
     t.match(openssl('verify', '-x509_strict', '-check_ss_sig', '-purpose', 'any', ...chain), /OK/);
     const facts = readCertificate(certificate!);
@@ -151,10 +149,7 @@ await rulesOnBothEngines(t, {
   ) => {
     const signer = fakeSigner();
     const { authority, store, open } = await newAuthority(stores, token, signer);
-    const dying: Authority = {
-      ...authority,
-      issuingKey: { ...authority.issuingKey, sign: () => Promise.reject(new Error('killed')) },
-    };
+    const dying = withIssuingKey(authority, () => Promise.reject(new Error('killed')));
 
     const first = await attested(authority, signer);
     await t.rejects(issueCertificate(dying, first.id), { message: 'killed' }, 'killed between intent and signature');

@@ -54,7 +54,7 @@ t.test('an installation on two tokens of another module, each with what its C_In
   await enrolSigner(config);
   const token = await openToken(config, 'ca', tokens.ca.pin());
   t.teardown(() => token.stop());
-  t.equal((await token.publicKey({ label: 'kyso-ca-root' })).keyType, 'RSA-3072');
+  t.equal((await token.publicKey({ label: 'kyso-ca-root-1' })).keyType, 'RSA-3072');
 
   const probed = kyso(['hsm', 'probe', 'ca', '--dir', directory, '--json']);
   t.equal(probed.status, 0, probed.stderr);

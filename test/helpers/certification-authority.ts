@@ -3,8 +3,12 @@ import canonicalize from 'canonicalize';
 import type { Test } from 'tap';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { KysoError } from '../../src/base/errors.ts';
+import { pkiUrlsAt } from '../../src/base/pki-urls.ts';
+import type { CaAuthority } from '../../src/ca/authorities.ts';
+import type { CaKey } from '../../src/ca/ca-token.ts';
 import { enrolAttestationKey, initAuthority } from '../../src/ca/ceremony.ts';
-import { type Authority, type Mode, openAuthority, residentKeys } from '../../src/ca/context.ts';
+import { type Authority, type Mode, openAuthority } from '../../src/ca/context.ts';
+import { residentKeys } from '../../src/ca/kinds.ts';
 import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { startToken, type Token } from '../../src/hsm/pool.ts';
 import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
@@ -18,7 +22,7 @@ import {
 } from '../../src/ipc/feed.ts';
 import type { SignerContract } from '../../src/ipc/signer-contract.ts';
 import { type CaStore, caDomain } from '../../src/store/ca/tables.ts';
-import { authoritySubject, testKeyPair } from './authority.ts';
+import { testKeyPair } from './authority.ts';
 import { makeSoftHsmToken } from './softhsm.ts';
 import type { Stores } from './stores.ts';
 
@@ -46,7 +50,10 @@ export async function caToken(t: Test): Promise<Token> {
   return token;
 }
 
-export const ceremonyNames = { root: authoritySubject('Gốc kiểm thử'), issuing: authoritySubject('CA kiểm thử') };
+export const ceremonyNames = {
+  names: { organisation: 'Kyso kiểm thử', name: 'Kiểm thử' },
+  urls: pkiUrlsAt('http://127.0.0.1:8700/pki'),
+};
 
 /** An authority on a fresh store, after its ceremony, with the attestation key of `signer` enrolled. */
 export async function newAuthority(
@@ -59,8 +66,25 @@ export async function newAuthority(
   const { feedKey } = await initAuthority({ store, token, clock, ...ceremonyNames });
   await enrolAttestationKey({ store, token, clock }, signer.attestationKey);
   signer.obey(feedKey);
-  const open = (mode: Mode = 'sandbox') => openAuthority({ store, token, clock, mode });
+  const open = (mode: Mode = 'sandbox') => openAuthority({ store, token, clock, mode, urls: ceremonyNames.urls });
   return { store, authority: await open(), open };
+}
+
+/** The authority whose issuing keys sign by `sign`. */
+export function withIssuingKey(authority: Authority, sign: CaKey['sign']): Authority {
+  const { pki } = authority;
+  const changed = <A extends CaAuthority>(each: A): A => ({ ...each, key: { ...each.key, sign } });
+  return {
+    ...authority,
+    pki: {
+      ...pki,
+      issuerOf: (keyType) => changed(pki.issuerOf(keyType)),
+      byId: (id) => {
+        const found = pki.byId(id);
+        return found && changed(found);
+      },
+    },
+  };
 }
 
 /** A signer as ca sees it: what the contract says, without vaults, and with faults on demand. */

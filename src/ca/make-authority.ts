@@ -1,0 +1,56 @@
+import type { PkiUrls } from '../base/pki-urls.ts';
+import { type CertificateDraft, newSerialNumber } from '../pki/certificate.ts';
+import { lint, signLinted } from '../pki/lint.ts';
+import { validityOf } from '../pki/profiles.ts';
+import { readCertificate } from '../pki/read.ts';
+import type { AuthorityRow } from '../store/ca/tables.ts';
+import type { CaKey } from './ca-token.ts';
+import { type AuthorityKind, authorityId, kinds, labelOf } from './kinds.ts';
+
+/** How the authorities of this ca are called: O, and what their common names begin with. */
+export type AuthorityNames = { organisation: string; name: string };
+
+/** What signs: its certificate (DER) and its key. */
+type Signer = { id: string; certificate: Buffer; key: CaKey };
+
+type Order = {
+  kind: AuthorityKind;
+  number: number;
+  key: CaKey;
+  names: AuthorityNames;
+  /** Absent for a root, which signs its own. */
+  issuer?: Signer;
+  urls: PkiUrls;
+  /** Epoch milliseconds. */
+  now: number;
+};
+
+/** The row of a new authority, with its certificate. */
+export type NewAuthority = Omit<AuthorityRow, 'version' | 'mac'>;
+
+/**
+ * Makes the certificate of an authority, responder or time-stamping unit, linted as any other.
+ * @throws KysoError nameRefused, lintRefused — nothing was signed
+ */
+export async function makeAuthority({ kind, number, key, names, issuer, now }: Order): Promise<NewAuthority> {
+  const { role, profile, keyType, title } = kinds[kind];
+  const id = authorityId(kind, number);
+  const subject = {
+    commonName: `${names.name} ${title} ${number}`,
+    organisation: names.organisation,
+    organisationalUnits: [],
+    country: 'VN' as const,
+  };
+  const end = issuer && readCertificate(issuer.certificate).validTo;
+  const validity = validityOf(profile, now, end);
+  const draft: CertificateDraft = {
+    ...{ profile, serialNumber: newSerialNumber(), subject, publicKey: key.spki, ...validity },
+    ...(issuer && { issuer: issuer.certificate }),
+  };
+  const certificate = await signLinted(await lint(draft), (issuer?.key ?? key).sign);
+  return {
+    ...{ id, role, keyType, label: labelOf(id), issuer: issuer?.id ?? id },
+    ...{ serialNumber: draft.serialNumber, certificate, status: 'active', createdAt: now },
+    ...{ notBefore: validity.notBefore.getTime(), notAfter: validity.notAfter.getTime() },
+  };
+}

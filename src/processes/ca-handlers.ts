@@ -1,0 +1,37 @@
+import type { Authority } from '../ca/context.ts';
+import type { Issuer } from '../ca/sandbox.ts';
+import type { Token } from '../hsm/pool.ts';
+import type { CaContract } from '../ipc/ca-contract.ts';
+import type { Handlers } from '../ipc/contract.ts';
+import { certificatePem } from '../pki/pem.ts';
+import type { CaStore } from '../store/ca/tables.ts';
+
+/** What the ca process runs on. */
+export type CaRoom = { authority: Authority; store: CaStore; token: Token; issuer: Issuer };
+
+/** Everything that ca answers, one line for each part of it. */
+export const caHandlers = (room: CaRoom): Handlers<CaContract> => ({
+  ...authorityHandlers(room),
+  'sandbox.issue': (line) => room.issuer.issue(line),
+});
+
+function authorityHandlers({ authority, store, token }: CaRoom) {
+  return {
+    'authority.certificates': async () => {
+      const now = authority.clock.now();
+      const living = authority.pki.all().filter(({ notAfter }) => notAfter >= now);
+      const pem = (role: string) =>
+        living.flatMap((each) => (each.role === role ? [certificatePem(each.certificate)] : [])).join('');
+      return { root: pem('root'), issuing: pem('issuing') };
+    },
+    'authority.reload': async () => {
+      await authority.pki.reload();
+      return { authorities: authority.pki.all().map(({ id }) => id) };
+    },
+    status: async () => {
+      const { ready } = token.status();
+      const works = store.works();
+      return { ready: ready && works, token: ready, store: works };
+    },
+  } satisfies Partial<Handlers<CaContract>>;
+}
