@@ -49,9 +49,10 @@ async function intend(authority: Authority, credential: Credential): Promise<Lin
   const profile = profiles.individual;
   const subject = lineSubject(JSON.parse(credential.line));
   const serialNumber = newSerialNumber();
-  const { notBefore, notAfter } = validityOf(profile, clock.now(), new Date(issuer.notAfter));
+  const { notBefore, notAfter } = validityOf(profile, 'new', clock.now(), new Date(issuer.notAfter));
   const linted = await lint({
-    ...{ profile, serialNumber, subject, publicKey: spki, notBefore, notAfter, issuer: issuer.certificate },
+    ...{ profile, procedure: 'new', serialNumber, subject, publicKey: spki, notBefore, notAfter },
+    issuer: issuer.certificate,
   });
 
   return store.write(async (tx) => {
@@ -125,6 +126,7 @@ async function lintAgain(issuer: CaAuthority, intended: IssuedCertificate): Prom
   try {
     const linted = await lint({
       profile: profiles.individual,
+      procedure: 'new',
       serialNumber: intended.serialNumber,
       subject: JSON.parse(intended.subject),
       publicKey: intended.spki,

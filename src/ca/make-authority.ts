@@ -42,9 +42,9 @@ export async function makeAuthority({ kind, number, key, names, issuer, now }: O
     country: 'VN' as const,
   };
   const end = issuer && readCertificate(issuer.certificate).validTo;
-  const validity = validityOf(profile, now, end);
+  const validity = validityOf(profile, 'new', now, end);
   const draft: CertificateDraft = {
-    ...{ profile, serialNumber: newSerialNumber(), subject, publicKey: key.spki, ...validity },
+    ...{ profile, procedure: 'new', serialNumber: newSerialNumber(), subject, publicKey: key.spki, ...validity },
     ...(issuer && { issuer: issuer.certificate }),
   };
   const certificate = await signLinted(await lint(draft), (issuer?.key ?? key).sign);

@@ -7,16 +7,16 @@ export function der(tag: number, ...contents: Uint8Array[]): Buffer {
   return Buffer.concat([Buffer.of(tag, 0x80 | length.length), length, body]);
 }
 
-/** An OBJECT IDENTIFIER (X.690 §8.19) from its dotted form. */
+/** An OBJECT IDENTIFIER (X.690 §8.19) from its dotted form; arcs may be as long as those below 2.25 (UUIDs). */
 export function derOid(oid: string): Buffer {
-  const [first = 0, second = 0, ...rest] = oid.split('.').map(Number);
-  return der(0x06, Buffer.from([40 * first + second, ...rest].flatMap(base128)));
+  const [first = 0n, second = 0n, ...rest] = oid.split('.').map(BigInt);
+  return der(0x06, Buffer.from([40n * first + second, ...rest].flatMap(base128)));
 }
 
 /** The digits of an arc in base 128, all but the last marked by their high bit. */
-function base128(arc: number): number[] {
-  const higher = Math.floor(arc / 128);
-  return [...(higher > 0 ? base128(higher).map((digit) => digit | 0x80) : []), arc % 128];
+function base128(arc: bigint): number[] {
+  const higher = arc >> 7n;
+  return [...(higher > 0n ? base128(higher).map((digit) => digit | 0x80) : []), Number(arc & 0x7fn)];
 }
 
 /** Where the content of an element begins, and where the element ends. */

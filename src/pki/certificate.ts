@@ -2,9 +2,9 @@ import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { certificateFields, tbsAlgorithm } from './certificate-fields.ts';
-import { der, tags } from './der.ts';
+import { der, derNull, tags } from './der.ts';
 import { encodeName, type Subject } from './names.ts';
-import type { Profile } from './profiles.ts';
+import type { Procedure, Profile } from './profiles.ts';
 import { importSpki, keyIdentifier } from './public-key.ts';
 
 /** Everything that decides the bytes of a certificate. Nothing in it comes from a CSR (S76). */
@@ -15,11 +15,23 @@ export type CertificateDraft = {
   subject: Subject;
   /** The subject's key, SubjectPublicKeyInfo DER. */
   publicKey: Uint8Array;
+  /** What the legal limit of the validity follows from. */
+  procedure: Procedure;
   notBefore: Date;
   notAfter: Date;
+  /** Where the issuer's certificate, its CRL and its OCSP responder are; absent for a root only. */
+  urls?: CertificateUrls;
+  /** OIDs of the certificate policies that it is issued under; none, no extension. */
+  policies?: readonly string[];
   /** The issuer's certificate, DER; absent when the subject signs its own. */
   issuer?: Uint8Array;
 };
+
+/**
+ * Addresses, plain http (RFC 5280 §8: who verifies a certificate cannot need one to ask for it). `crl` is that of the
+ * certificate's shard, byte for byte as its CRL states it.
+ */
+export type CertificateUrls = { caIssuers: string; ocsp?: string; crl?: string };
 
 /** A serial number: 126 random bits in 16 bytes, positive, without a leading zero; upper-case hex (S74). */
 export function newSerialNumber(): string {
@@ -30,11 +42,20 @@ export function newSerialNumber(): string {
 
 /** The subject as this profile shows it: what its switches turn off is left out. */
 export function profiledSubject({ profile, subject }: Pick<CertificateDraft, 'profile' | 'subject'>): Subject {
-  const { email, personalId, ...always } = subject;
+  const { shows } = profile;
+  const { country, commonName, locality, email, personalId } = subject;
+  const committee = shows.committee ? subject.committee : undefined;
   return {
-    ...always,
-    ...(profile.email && email !== undefined ? { email } : {}),
-    ...(profile.personalId && personalId !== undefined ? { personalId } : {}),
+    country,
+    ...(shows.locality && locality !== undefined && { locality }),
+    organisation: committee ?? subject.organisation,
+    organisationalUnits: [
+      ...(committee === undefined ? [] : [subject.organisation]),
+      ...(shows.organisationalUnits ? subject.organisationalUnits : []),
+    ],
+    commonName,
+    ...(shows.email && email !== undefined && { email }),
+    ...(shows.personalId && personalId !== undefined && { personalId }),
   };
 }
 
@@ -62,25 +83,37 @@ export async function encodeTbs(draft: CertificateDraft): Promise<Buffer> {
     signingAlgorithm: signingAlgorithm(issuerKey),
     // Only the TBS is taken from the generated certificate: this signature is a blank.
     signature: new Uint8Array(64),
-    extensions: [
-      new x509.BasicConstraintsExtension(
-        draft.profile.authority !== undefined,
-        draft.profile.authority?.pathLength,
-        true,
-      ),
-      new x509.KeyUsagesExtension(
-        draft.profile.keyUsage.reduce((flags, usage) => flags | x509.KeyUsageFlags[usage], 0),
-        true,
-      ),
-      new x509.SubjectKeyIdentifierExtension(keyIdentifier(draft.publicKey).toString('hex')),
-      new x509.AuthorityKeyIdentifierExtension(keyIdentifier(issuerKey).toString('hex')),
-      ...(subject.email === undefined
-        ? []
-        : [new x509.SubjectAlternativeNameExtension([{ type: 'email', value: subject.email }])]),
-    ],
+    extensions: extensionsOf(draft, subject, issuerKey),
   });
   return certificateFields(new Uint8Array(generated.rawData)).tbs;
 }
+
+function extensionsOf(draft: CertificateDraft, { email }: Subject, issuerKey: Uint8Array): x509.Extension[] {
+  const { profile, urls, policies = [] } = draft;
+  const usage = profile.keyUsage.reduce((flags, name) => flags | x509.KeyUsageFlags[name], 0);
+  const extensions: x509.Extension[] = [
+    new x509.BasicConstraintsExtension(profile.authority !== undefined, profile.authority?.pathLength, true),
+    new x509.KeyUsagesExtension(usage, true),
+    new x509.SubjectKeyIdentifierExtension(keyIdentifier(draft.publicKey).toString('hex')),
+    new x509.AuthorityKeyIdentifierExtension(keyIdentifier(issuerKey).toString('hex')),
+  ];
+  if (profile.purpose) {
+    const purpose = x509.ExtendedKeyUsage[profile.purpose];
+    extensions.push(new x509.ExtendedKeyUsageExtension([purpose], profile.purpose === 'timeStamping'));
+  }
+  if (profile.purpose === 'ocspSigning') extensions.push(new x509.Extension(ocspNoCheck, false, derNull));
+  if (email !== undefined) extensions.push(new x509.SubjectAlternativeNameExtension([{ type: 'email', value: email }]));
+  if (policies.length > 0) extensions.push(new x509.CertificatePolicyExtension([...policies]));
+  if (urls?.crl !== undefined) extensions.push(new x509.CRLDistributionPointsExtension([urls.crl]));
+  if (urls) {
+    const { ocsp, caIssuers } = urls;
+    extensions.push(new x509.AuthorityInfoAccessExtension({ ...(ocsp !== undefined && { ocsp }), caIssuers }));
+  }
+  return extensions;
+}
+
+/** id-pkix-ocsp-nocheck (RFC 6960 §4.2.2.2.1): nobody asks for the status of who answers about status. */
+const ocspNoCheck = '1.3.6.1.5.5.7.48.1.5';
 
 function signingAlgorithm(spki: Uint8Array): { name: string; hash: string } {
   const name = importSpki(spki).asymmetricKeyType === 'ec' ? 'ECDSA' : 'RSASSA-PKCS1-v1_5';

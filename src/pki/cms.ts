@@ -25,6 +25,7 @@ const oids = {
   contentType: '1.2.840.113549.1.9.3',
   messageDigest: '1.2.840.113549.1.9.4',
   signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
+  timeStampToken: '1.2.840.113549.1.9.16.2.14',
 };
 
 /** DER certificates, the signer's first, each of the next that of the issuer. */
@@ -51,6 +52,8 @@ export function prepareSignedAttributes(input: {
   documentDigest: Uint8Array;
   digest: DigestName;
   certificate: Uint8Array;
+  /** OID of what is signed: plain data unless another is given. */
+  contentType?: string;
 }): Buffer {
   if (input.documentDigest.length !== digests[input.digest].length) throw new KysoError('digestLength');
   // SHA-256 is the default of ESSCertIDv2.hashAlgorithm, and DER leaves defaults out.
@@ -58,7 +61,7 @@ export function prepareSignedAttributes(input: {
   const signingCertificate = sequence(sequence(sequence(octets(certHash))));
   return encode(
     setOf([
-      attribute(oids.contentType, oid(oids.data)),
+      attribute(oids.contentType, oid(input.contentType ?? oids.data)),
       attribute(oids.messageDigest, octets(input.documentDigest)),
       attribute(oids.signingCertificateV2, signingCertificate),
     ]),
@@ -66,9 +69,10 @@ export function prepareSignedAttributes(input: {
 }
 
 /**
- * The detached SignedData, wrapped in ContentInfo, as DER. `signedAttributes` are the bytes of
+ * The SignedData, wrapped in ContentInfo, as DER: detached, or around `content`. `signedAttributes` are the bytes of
  * {@link prepareSignedAttributes}, `signature` is RSA octets or a DER ECDSA-Sig-Value over their digest by `scheme`, `chain` holds
- * the certificates to carry along, the signer's first. The signature is taken as it is, not verified.
+ * the certificates to carry along, the signer's first. The signature is taken as it is, not verified. `timestampToken`
+ * is an RFC 3161 token over `signature`, which makes of B-B B-T (EN 319 122-1 §5.3).
  * @throws KysoError document — a certificate that cannot be used
  */
 export function assembleSignedData(input: {
@@ -76,8 +80,14 @@ export function assembleSignedData(input: {
   scheme: SignScheme;
   signature: Uint8Array;
   chain: Chain;
+  timestampToken?: Uint8Array;
+  /** Not plain data, but this type (OID) and these bytes inside the SignedData. */
+  content?: { type: string; bytes: Uint8Array };
+  /** The SignedData is to carry no certificates; `chain` still says who signs. */
+  withoutCertificates?: boolean;
 }): Buffer {
-  const [certificate] = input.chain;
+  const { chain, content, timestampToken } = input;
+  const [certificate] = chain;
   const { issuer, serialNumber } = certificateFields(certificate);
   const { digest } = input.scheme;
   const digestAlgorithm = sequence(oid(digests[digest].oid));
@@ -88,15 +98,17 @@ export function assembleSignedData(input: {
     implicit0(decode(input.signedAttributes)),
     signatureAlgorithm(signerKey(certificate).keyType, input.scheme),
     octets(input.signature),
+    ...(timestampToken ? [context(1, [attribute(oids.timeStampToken, decode(timestampToken))])] : []),
   );
   const signedData = sequence(
-    integer(Buffer.of(1)),
+    // RFC 5652 §5.1: version 3 for any content but plain data.
+    integer(Buffer.of(content ? 3 : 1)),
     setOf([digestAlgorithm]),
-    sequence(oid(oids.data)),
-    implicit0(setOf(input.chain.map(decode))),
+    content ? sequence(oid(content.type), context(0, [octets(content.bytes)])) : sequence(oid(oids.data)),
+    ...(input.withoutCertificates ? [] : [implicit0(setOf(chain.map(decode)))]),
     setOf([signerInfo]),
   );
-  return encode(sequence(oid(oids.signedData), context0([signedData])));
+  return encode(sequence(oid(oids.signedData), context(0, [signedData])));
 }
 
 /**
@@ -125,13 +137,13 @@ const attribute = (type: string, value: asn1js.BaseBlock) => sequence(oid(type),
 const setOf = (items: asn1js.BaseBlock[]) =>
   new asn1js.Set({ value: items.toSorted((a, b) => Buffer.compare(encode(a), encode(b))) });
 
-const context0 = (value: asn1js.BaseBlock[]) =>
-  new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber: 0 }, value });
+const context = (tagNumber: number, value: asn1js.BaseBlock[]) =>
+  new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber }, value });
 
 /** The same content under the tag `[0] IMPLICIT`. */
 function implicit0(set: asn1js.BaseBlock): asn1js.Constructed {
   if (!(set instanceof asn1js.Set)) throw new KysoError('internal', 'the signed attributes are no SET');
-  return context0(set.valueBlock.value);
+  return context(0, set.valueBlock.value);
 }
 
 const encode = (block: asn1js.BaseBlock): Buffer => Buffer.from(block.toBER());
@@ -140,6 +152,6 @@ const encode = (block: asn1js.BaseBlock): Buffer => Buffer.from(block.toBER());
 function decode(der: Uint8Array): asn1js.BaseBlock {
   const { offset, result } = asn1js.fromBER(der);
   if (offset !== der.length || !encode(result).equals(der))
-    throw new KysoError('document', 'The certificate is not DER.');
+    throw new KysoError('document', 'A certificate or timestamp is not DER.');
   return result;
 }

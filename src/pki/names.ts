@@ -2,13 +2,12 @@ import * as asn1 from 'asn1js';
 import { emailForm } from '../base/addresses.ts';
 import { KysoError } from '../base/errors.ts';
 
-/**
- * A subject as data, as the approved line states it. Which of `email` and `personalId` enter the certificate is a
- * switch of the profile; they are absent where it is off.
- */
+/** A subject as data, as the approved line states it. Which of it stands in the certificate is up to the profile. */
 export type Subject = {
   commonName: string;
   organisation: string;
+  /** The provincial People's Committee that the organisation belongs to; shown by profiles with that switch. */
+  committee?: string;
   /** From the largest unit to the smallest, as VGCA writes a commune's committee before its school. */
   organisationalUnits: readonly string[];
   locality?: string;
@@ -40,7 +39,7 @@ const textFields = {
 const hostile = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 
 /**
- * The DER of a subject's Name: C, L, O, OU…, CN, then e-mail and UID, one attribute in each RDN; the order of VGCA's
+ * The DER of a subject's Name, as `profiledSubject` made it: C, L, O, OU…, CN, then e-mail and UID, one attribute in each RDN; the order of VGCA's
  * certificates, which clients rely on. Text is NFC and UTF8String; the country is a PrintableString and the e-mail
  * an IA5String, as RFC 5280 §4.1.2.4 and appendix A.1 want them.
  * @throws KysoError nameRefused — an empty, over-long, hostile or malformed value; the message says which

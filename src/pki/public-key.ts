@@ -1,8 +1,9 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import * as asn1 from 'asn1js';
 import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { keyTypes } from '../crypto/algorithms.ts';
+import { tags } from './der.ts';
+import { readDer } from './der-reader.ts';
 
 /**
  * Reads a SubjectPublicKeyInfo.
@@ -47,10 +48,16 @@ export function weaknessOf(spki: Uint8Array): string | undefined {
   return undefined;
 }
 
+/** The key itself: the content of the BIT STRING in a SubjectPublicKeyInfo. */
+export function keyBits(spki: Uint8Array): Buffer {
+  const fields = readDer(spki, 'a public key');
+  fields.element(tags.sequence);
+  const bits = fields.bits();
+  fields.end();
+  return bits;
+}
+
 /** The key identifier that SKI and AKI carry: leftmost 160 bits of SHA-256 over the key bits (RFC 7093 §2 method 1). */
 export function keyIdentifier(spki: Uint8Array): Buffer {
-  const { result } = asn1.fromBER(spki);
-  const bits = result instanceof asn1.Sequence ? result.valueBlock.value[1] : undefined;
-  if (!(bits instanceof asn1.BitString)) throw new KysoError('document', 'not a public key');
-  return sha256(bits.valueBlock.valueHexView).subarray(0, 20);
+  return sha256(keyBits(spki)).subarray(0, 20);
 }

@@ -55,7 +55,8 @@ export function draftOf(
     serialNumber: newSerialNumber(),
     subject,
     publicKey,
-    ...validityOf(profile, now),
+    procedure: 'new',
+    ...validityOf(profile, 'new', now),
     ...(issuer ? { issuer } : {}),
   };
 }

@@ -15,6 +15,7 @@ const good = () => draftOf(profiles.individual, teacher, key.spki, now, issuing)
 
 t.test('S75: a draft that breaks one rule is refused with the sentence of that rule', async (t) => {
   const day = 86_400_000;
+  const sixYears = { years: { new: 6, renewed: 6 } };
   const profile = (change: Partial<Profile>): Partial<CertificateDraft> => ({
     profile: { ...profiles.individual, ...change },
   });
@@ -44,7 +45,7 @@ t.test('S75: a draft that breaks one rule is refused with the sentence of that r
     ['five years and a second', { ...good(), notAfter: new Date(good().notAfter.getTime() + 1000) }, /legal limit/],
     [
       'profile of six years',
-      { ...good(), ...profile({ years: 6 }), ...validityOf({ ...profiles.individual, years: 6 }, now) },
+      { ...good(), ...profile(sixYears), ...validityOf({ ...profiles.individual, ...sixYears }, 'new', now) },
       /legal limit/,
     ],
     [
@@ -146,9 +147,9 @@ t.test('a signature that is not of the issuer key never leaves', async (t) => {
 
 t.test('a certificate ends with its issuer when that is earlier than its profile says', async (t) => {
   const end = new Date(now + 1000);
-  t.strictSame(validityOf(profiles.individual, now, end).notAfter, end);
+  t.strictSame(validityOf(profiles.individual, 'new', now, end).notAfter, end);
   t.strictSame(
-    validityOf(profiles.individual, now, new Date(now * 2)).notAfter,
+    validityOf(profiles.individual, 'new', now, new Date(now * 2)).notAfter,
     new Date(Date.UTC(2031, 10, 24, 3, 4, 4)),
   );
 });
