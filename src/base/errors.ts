@@ -47,6 +47,7 @@ export const errorKinds = [
   'attestationInvalid',
   'nameRefused',
   'lintRefused',
+  'issuerUnknown',
   // the machine room
   'unavailable',
   'busy',

@@ -13,6 +13,7 @@ import { loginDesk } from './logins.ts';
 import { logoRoute } from './logo.ts';
 import { opsApi } from './ops/plugin.ts';
 import { pkiGroups } from './pki/groups.ts';
+import { pkiParts } from './pki/parts.ts';
 import { pkiApi } from './pki/plugin.ts';
 import { refreshTokens } from './refresh.ts';
 import { createServer } from './server.ts';
@@ -41,13 +42,15 @@ export async function buildApi({ config, signer, ca, store, clock }: ApiParts): 
   const refresh = refreshTokens({ store, clock });
 
   const app = createServer(config);
-  await app.register(cscApi({ config, signer, store, clock, logins, refresh, tokenKey }), { prefix: '/csc/v1' });
+  await app.register(cscApi({ config, signer, ca, store, clock, logins, refresh, tokenKey }), { prefix: '/csc/v1' });
   const { publicUrl } = config;
   await app.register(subscriberApi({ signer, store, clock, logins, tokenKey, publicUrl }), {
     prefix: '/subscriber/v1',
   });
   await app.register(opsApi({ config, signer, ca, store }), { prefix: '/health' });
-  await app.register(pkiApi({ ca }, pkiGroups));
+  const pki = pkiParts(ca, clock);
+  app.addHook('onClose', async () => pki.close());
+  await app.register(pkiApi(pki, pkiGroups));
   await app.register(docsPages(config.publicUrl));
   await app.register(logoRoute);
   await app.ready();

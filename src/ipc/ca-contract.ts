@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { caAnswersContract } from './ca-answers-contract.ts';
 import { Closed, Email, Empty, Id, KeyTypeField, OtpField, Phone, Text, UserId } from './fields.ts';
 
 /**
@@ -40,10 +41,17 @@ export const caContract = {
   },
   /** Takes in the authorities that were added to the store. */
   'authority.reload': { links: ['operator'], params: Empty, result: Closed({ authorities: Type.Array(Text(64)) }) },
+  ...caAnswersContract,
   status: {
     links: ['api', 'operator'],
     params: Empty,
-    result: Closed({ ready: Type.Boolean(), token: Type.Boolean(), store: Type.Boolean() }),
+    result: Closed({
+      ready: Type.Boolean(),
+      token: Type.Boolean(),
+      store: Type.Boolean(),
+      /** Whether timestamps are given; if not, why. */
+      clock: Type.Optional(Type.Enum(['trusted', 'stepped', 'unsynchronised'])),
+    }),
   },
 } as const;
 export type CaContract = typeof caContract;

@@ -6,6 +6,8 @@ export const Id = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0
 export const UserId = Type.String({ minLength: 1, maxLength: 128 });
 export const Bytes = (maxLength: number) => Type.String({ maxLength, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
 export const DigestBytes = Bytes(88);
+/** A number of at most 256 bits, in hex; leading zeros mean nothing. */
+export const HexNumber = Type.String({ minLength: 1, maxLength: 64, pattern: '^[0-9A-Fa-f]+$' });
 export const Oid = Type.String({ maxLength: 64, pattern: '^[0-9]+(\\.[0-9]+)+$' });
 export const Instant = Type.Integer({ minimum: 0 });
 export const Secret = Type.String({ minLength: 1, maxLength: 256 });

@@ -1,5 +1,9 @@
+import { answerHandlers } from '../ca/answers.ts';
+import type { WatchedClock } from '../ca/clock.ts';
 import type { Authority } from '../ca/context.ts';
+import type { OcspResponder } from '../ca/ocsp.ts';
 import type { Issuer } from '../ca/sandbox.ts';
+import type { TimestampAuthority } from '../ca/tsa.ts';
 import type { Token } from '../hsm/pool.ts';
 import type { CaContract } from '../ipc/ca-contract.ts';
 import type { Handlers } from '../ipc/contract.ts';
@@ -7,15 +11,25 @@ import { certificatePem } from '../pki/pem.ts';
 import type { CaStore } from '../store/ca/tables.ts';
 
 /** What the ca process runs on. */
-export type CaRoom = { authority: Authority; store: CaStore; token: Token; issuer: Issuer };
+export type CaRoom = {
+  authority: Authority;
+  store: CaStore;
+  token: Token;
+  issuer: Issuer;
+  /** Whose word timestamps pass on. */
+  time: WatchedClock;
+  responder: OcspResponder;
+  tsa: TimestampAuthority;
+};
 
 /** Everything that ca answers, one line for each part of it. */
 export const caHandlers = (room: CaRoom): Handlers<CaContract> => ({
   ...authorityHandlers(room),
+  ...answerHandlers(room.responder, room.tsa),
   'sandbox.issue': (line) => room.issuer.issue(line),
 });
 
-function authorityHandlers({ authority, store, token }: CaRoom) {
+function authorityHandlers({ authority, store, token, time }: CaRoom) {
   return {
     'authority.certificates': async () => {
       const now = authority.clock.now();
@@ -31,7 +45,7 @@ function authorityHandlers({ authority, store, token }: CaRoom) {
     status: async () => {
       const { ready } = token.status();
       const works = store.works();
-      return { ready: ready && works, token: ready, store: works };
+      return { ready: ready && works, token: ready, store: works, clock: time.state() };
     },
   } satisfies Partial<Handlers<CaContract>>;
 }

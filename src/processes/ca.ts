@@ -1,8 +1,12 @@
 import { systemClock } from '../base/clock.ts';
+import { type ClockState, type WatchedClock, watchClock } from '../ca/clock.ts';
 import { openAuthority } from '../ca/context.ts';
 import { startFeed } from '../ca/feed.ts';
+import { kernelClock } from '../ca/kernel-clock.ts';
+import { ocspResponder } from '../ca/ocsp.ts';
 import { assertTokenOfStore } from '../ca/own-token.ts';
 import { sandboxIssuer } from '../ca/sandbox.ts';
+import { examplePolicy, timestampAuthority } from '../ca/tsa.ts';
 import { pathsOf, pkiUrls } from '../config.ts';
 import { caContract } from '../ipc/ca-contract.ts';
 import { connectIpc } from '../ipc/client.ts';
@@ -38,10 +42,14 @@ export async function startCaProcess(boot: Boot) {
   const feed = startFeed({ authority, signer, onError });
   const issuer = sandboxIssuer(authority, feed, onError);
   void issuer.resume().catch(onError);
+  const time = watchClock(clock, mode === 'sandbox' ? undefined : kernelClock);
+  const responder = ocspResponder(authority, onError);
+  const policy = config.tsa?.policy ?? examplePolicy;
+  const tsa = timestampAuthority({ authority, clock: time, policy, report: onError });
   const server = await serveIpc({
     path: paths.socket('ca'),
     contract: caContract,
-    handlers: caHandlers({ authority, store, token, issuer }),
+    handlers: caHandlers({ authority, store, token, issuer, time, responder, tsa }),
     keys: keysFor('ca', boot),
     onError: (error, method) => log('call failed', { process: 'ca', method, error }),
   });
@@ -50,6 +58,7 @@ export async function startCaProcess(boot: Boot) {
     every(1_000, async () => {
       if (config.store.engine === 'postgresql') await sequenceLeaves(store);
     }),
+    every(500, reportChanges(time)),
   ];
   return {
     async stop() {
@@ -61,5 +70,15 @@ export async function startCaProcess(boot: Boot) {
       await token.stop();
       await store.close();
     },
+  };
+}
+
+/** Logs when the clock becomes one that timestamps may not be made by, and when it is good again. */
+function reportChanges(time: WatchedClock): () => Promise<void> {
+  let known: ClockState = 'trusted';
+  return async () => {
+    const clock = time.state();
+    if (clock !== known) log('clock', { process: 'ca', clock });
+    known = clock;
   };
 }

@@ -6,6 +6,7 @@ export const h48 = randomBytes(48).toString('base64');
 const pss = '1.2.840.113549.1.1.10';
 export const authorize = { credentialID: 'c1', numSignatures: 1, hash: [h32], PIN: '12345678', OTP: '123456' };
 export const sign = { credentialID: 'c1', SAD: 'sad', hash: [h32], signAlgo: '1.2.840.10045.4.3.2' };
+const timestampOf = { hash: h32, hashAlgo: '2.16.840.1.101.3.4.2.1' };
 const expired = "Signing certificate 'O=Trường THPT Hòa Bình,CN=Nguyễn Thị Lan' is expired.";
 const missing = (type: string, name: string) => `Missing (or invalid type) ${type} parameter ${name}`;
 
@@ -172,6 +173,30 @@ export const shapeCases: [method: string, good: object, cases: Case[]][] = [
       [{ clientData: [] }, 'Invalid parameter clientData'],
       [{ hash: [randomBytes(31).toString('base64')] }, 'Invalid digest value length'],
       [{ hash: [h32, h48] }, 'Invalid digest value length'],
+    ],
+  ],
+  [
+    'signatures/timestamp',
+    timestampOf,
+    [
+      [{ hash: undefined, hashAlgo: undefined }, missing('string', 'hash')],
+      [{ hash: [h32] }, missing('string', 'hash')],
+      [{ hash: '', hashAlgo: undefined }, 'Empty hash parameter'],
+      [{ hash: '!!!!', hashAlgo: undefined }, 'Invalid Base64 hash string parameter'],
+      [{ hash: `${h32}\n` }, 'Invalid Base64 hash string parameter'],
+      [{ hashAlgo: undefined, nonce: 5 }, 'Invalid parameter hashAlgo'],
+      [{ hashAlgo: 5 }, 'Invalid parameter hashAlgo'],
+      [{ hashAlgo: 'SHA-256' }, 'Invalid parameter hashAlgo'],
+      [{ hashAlgo: '1.3.14.3.2.26', hash: randomBytes(20).toString('base64') }, 'Invalid parameter hashAlgo'],
+      [{ hash: h48 }, 'Invalid digest value length'],
+      [{ hash: randomBytes(31).toString('base64') }, 'Invalid digest value length'],
+      [{ hashAlgo: '2.16.840.1.101.3.4.2.3' }, 'Invalid digest value length'],
+      [{ nonce: 5 }, 'Invalid parameter nonce'],
+      [{ nonce: '' }, 'Invalid parameter nonce'],
+      [{ nonce: '-1' }, 'Invalid parameter nonce'],
+      [{ nonce: '0x5a' }, 'Invalid parameter nonce'],
+      [{ nonce: 'f'.repeat(65) }, 'Invalid parameter nonce'],
+      [{ clientData: 5 }, 'Invalid parameter clientData'],
     ],
   ],
 ];

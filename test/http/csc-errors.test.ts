@@ -123,7 +123,7 @@ const literal: Record<ErrorKind, TableRow> = {
       'The first request with this Idempotency-Key is not answered yet: try again in a moment.',
     ],
   },
-  ...{ orderRefused: ours, attestationInvalid: ours, nameRefused: ours, lintRefused: ours },
+  ...{ orderRefused: ours, attestationInvalid: ours, nameRefused: ours, lintRefused: ours, issuerUnknown: ours },
   ...{
     unavailable: away,
     busy: away,
@@ -261,7 +261,7 @@ t.test('a missing or malformed Authorization header is 400, before anything else
 t.test('methods and verbs that are not there', async (t) => {
   const { app, token } = await startApi(t);
   const authorization = `Bearer ${token}`;
-  for (const url of ['signatures/timestamp', 'oauth2/token', 'nothing', 'info/', 'INFO', '', 'credentials%2Flist']) {
+  for (const url of ['signatures/signDoc', 'oauth2/token', 'nothing', 'info/', 'INFO', '', 'credentials%2Flist']) {
     const answer = await post(app, `/csc/v1/${url}`, {}, { authorization });
     t.equal(answer.statusCode, 501, url);
     t.same(answer.json(), { error: 'not_implemented', error_description: 'The method is not implemented.' });

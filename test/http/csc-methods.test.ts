@@ -40,6 +40,7 @@ t.test('info is truthful and needs no token', async (t) => {
       'credentials/extendTransaction',
       'credentials/sendOTP',
       'signatures/signHash',
+      'signatures/timestamp',
     ],
   });
   t.ok(description.length <= 255);

@@ -1,4 +1,4 @@
-/** The error tables of CSC v1.0.4.0, §11.1–§11.9, word for word: [HTTP status, error, error_description]. */
+/** The error tables of CSC v1.0.4.0, §11.1–§11.10, word for word: [HTTP status, error, error_description]. */
 export type TableRow = [status: number, error: string, text: string];
 
 const h1 =
@@ -76,4 +76,13 @@ export const cscTables: Record<string, TableRow[]> = {
     ),
     [400, 'invalid_otp', 'The OTP is invalid'],
   ],
+  'signatures/timestamp': bad(
+    h1,
+    missing('string', 'hash'),
+    'Empty hash parameter',
+    'Invalid digest value length',
+    'Invalid Base64 hash string parameter',
+    'Invalid parameter hashAlgo',
+    'Invalid parameter nonce',
+  ),
 };

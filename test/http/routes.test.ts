@@ -10,6 +10,9 @@ const open = [
   'GET /health/ready',
   'POST /csc/v1/info', // CSC v1 §11.1
   'GET /logo.png', // info.logo
+  'GET /pki/ocsp/*', // what certificates name, and the time: RFC 6960, RFC 3161
+  'POST /pki/ocsp',
+  'POST /tsa',
 ];
 
 t.test('S32: without a token every route but the public ones refuses', async (t) => {

@@ -114,6 +114,7 @@ export const answers: Record<ErrorKind, Answer> = {
   attestationInvalid: serverError,
   nameRefused: serverError,
   lintRefused: serverError,
+  issuerUnknown: serverError,
 
   unavailable,
   busy: unavailable,

@@ -2,6 +2,7 @@ import type { FastifyContextConfig, FastifyRequest, FastifySchemaValidationError
 import type { Static, TSchema } from 'typebox';
 import type { Clock } from '../../base/clock.ts';
 import type { ClientSwitches } from '../../ipc/api-contract.ts';
+import type { CaContract } from '../../ipc/ca-contract.ts';
 import type { Peer } from '../../ipc/contract.ts';
 import type { SignerContract } from '../../ipc/signer-contract.ts';
 import type { ApiConfig } from '../config.ts';
@@ -15,6 +16,7 @@ import type { PageTokens } from './page-tokens.ts';
 export type CscParts = {
   config: ApiConfig;
   signer: Peer<SignerContract>;
+  ca: Peer<CaContract>;
   clock: Clock;
   logins: LoginDesk;
   tokens: AccessTokens;

@@ -8,6 +8,7 @@ import { sendOTP } from './credentials-send-otp.ts';
 import { info } from './info.ts';
 import type { CscMethod } from './method.ts';
 import { signHash } from './signatures-sign-hash.ts';
+import { timestamp } from './signatures-timestamp.ts';
 
 /** The one list of methods: the routes and `info.methods` come from it, in this order. */
 export const methods: readonly CscMethod[] = [
@@ -20,4 +21,5 @@ export const methods: readonly CscMethod[] = [
   extendTransaction,
   sendOTP,
   signHash,
+  timestamp,
 ];

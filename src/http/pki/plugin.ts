@@ -1,11 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import type { CaContract } from '../../ipc/ca-contract.ts';
-import type { Peer } from '../../ipc/contract.ts';
 import { faultOf } from '../fault.ts';
 import { logFault } from '../log.ts';
-
-/** What the routes of this plugin work with. */
-export type PkiParts = { ca: Peer<CaContract> };
+import type { PkiParts } from './parts.ts';
 
 /** A group of routes: an authority's certificates, CRLs, OCSP, timestamps. */
 export type PkiRoutes = (parts: PkiParts) => FastifyPluginAsync;
@@ -29,6 +25,9 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const { kind, status = 400 } = faultOf(error);
   reply.type('text/plain; charset=utf-8');
   if (kind === 'requestInvalid') return reply.code(status).send('The request is malformed.\n');
+  if (kind === 'tooManyRequests') {
+    return reply.code(429).header('Retry-After', '1').send('Too many requests from this address.\n');
+  }
   logFault(request, error);
   const away = kind === 'unavailable' || kind === 'busy';
   return reply.code(away ? 503 : 500).send('Something went wrong on our side.\n');

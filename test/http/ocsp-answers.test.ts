@@ -1,0 +1,146 @@
+import t, { type Test } from 'tap';
+import { KysoError } from '../../src/base/errors.ts';
+import { allowance } from '../../src/http/pki/allowance.ts';
+import { ocspAnswers } from '../../src/http/pki/ocsp-answers.ts';
+import { caContract } from '../../src/ipc/ca-contract.ts';
+import { fakeClock } from '../helpers/fake-clock.ts';
+import { refused } from '../helpers/refused.ts';
+import { scriptedPeer } from './helpers.ts';
+
+const hour = 3_600_000;
+const request = Buffer.from('a request');
+
+/** A ca that makes another answer each time it is asked, over a link that can break. */
+function service(t: Test) {
+  const clock = fakeClock();
+  const peer = scriptedPeer(caContract, {});
+  const link = { up: true, revision: 'epoch/1', asked: 0, polls: 0 };
+  const through = <T>(value: T): T => {
+    if (!link.up) throw new KysoError('unavailable', 'no connection');
+    return value;
+  };
+  peer.script['ocsp.revision'] = () => {
+    link.polls += 1;
+    return through({ revision: link.revision });
+  };
+  peer.script['ocsp.answer'] = () => {
+    link.asked += 1;
+    const now = clock.now();
+    const kept = { revision: link.revision, thisUpdate: now, renewAt: now + hour / 2, nextUpdate: now + hour };
+    return through({ response: Buffer.from(`answer ${link.asked}`).toString('base64'), kept });
+  };
+  const ca = { ...peer, connected: () => link.up };
+  const answers = ocspAnswers({ ca, clock });
+  t.teardown(() => answers.close());
+  return { clock, link, answers, peer, kept: () => answers.find(request)?.response.toString() };
+}
+
+t.test('an answer is kept as long as ca says every 0.7 s that nothing changed', async (t) => {
+  const { clock, link, answers, kept } = service(t);
+  t.equal(kept(), undefined);
+  await answers.follow();
+  t.equal(link.polls, 0, 'nothing is kept: nothing is asked');
+  await answers.ask(request);
+  t.equal(kept(), 'answer 1');
+  clock.advance(700);
+  t.equal(kept(), 'answer 1');
+  clock.advance(1);
+  t.equal(kept(), undefined, 'ca may have said something else meanwhile');
+  await answers.follow();
+  t.equal(kept(), 'answer 1');
+  t.equal(answers.find(Buffer.from('another request')), undefined);
+  t.equal(link.asked, 1);
+
+  link.revision = 'epoch/2';
+  clock.advance(250);
+  await answers.follow();
+  t.equal(kept(), undefined, 'S79: a status changed');
+  await answers.ask(request);
+  t.equal(kept(), 'answer 2');
+  link.revision = 'another life/2';
+  await answers.follow();
+  t.equal(kept(), undefined, 'and the store of ca was restored');
+});
+
+t.test('S79: an answer that was read before a change and comes after it is not kept', async (t) => {
+  const { clock, link, answers, peer, kept } = service(t);
+  await answers.ask(Buffer.from('something else'));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const now = clock.now();
+  peer.script['ocsp.answer'] = async () => {
+    await promise;
+    const times = { thisUpdate: now, renewAt: now + hour / 2, nextUpdate: now + hour };
+    return { response: Buffer.from('good').toString('base64'), kept: { revision: 'epoch/1', ...times } };
+  };
+  const asked = answers.ask(request);
+  clock.advance(10);
+  link.revision = 'epoch/2';
+  await answers.follow();
+  resolve();
+  t.equal((await asked).response.toString(), 'good', 'true when it was asked');
+  t.equal(kept(), undefined);
+  await answers.follow();
+  t.equal(kept(), undefined);
+});
+
+t.test('while ca is away, what is kept goes on until its nextUpdate', async (t) => {
+  const { clock, link, answers, kept } = service(t);
+  await answers.ask(request);
+  link.up = false;
+  clock.advance(hour / 2 + 1);
+  t.equal(kept(), 'answer 1', 'nobody can revoke anything meanwhile');
+  await t.rejects(answers.ask(Buffer.from('something else')), refused('unavailable'));
+  clock.advance(hour / 2);
+  t.equal(kept(), undefined);
+  await t.rejects(answers.ask(request), refused('unavailable'));
+  link.up = true;
+  await answers.ask(request);
+  t.equal(kept(), 'answer 4', 'and then there is a new one');
+});
+
+t.test('an answer is renewed at half of its time, or serves on while ca cannot sign', async (t) => {
+  const { clock, link, answers, peer, kept } = service(t);
+  await answers.ask(request);
+  clock.advance(hour / 2);
+  await answers.follow();
+  t.equal(kept(), undefined, 'a new one is due');
+  const sign = peer.script['ocsp.answer'];
+  peer.script['ocsp.answer'] = () => {
+    throw new KysoError('tokenUnavailable');
+  };
+  t.equal((await answers.ask(request)).response.toString(), 'answer 1');
+  link.revision = 'epoch/2';
+  await answers.follow();
+  await t.rejects(answers.ask(request), refused('tokenUnavailable'));
+  peer.script['ocsp.answer'] = sign!;
+  await answers.ask(request);
+  t.equal(kept(), 'answer 2');
+});
+
+t.test('what ca made for one is not kept, and of the others at most ten thousand', async (t) => {
+  const { answers, peer, clock } = service(t);
+  const sign = peer.script['ocsp.answer']!;
+  peer.script['ocsp.answer'] = () => ({ response: Buffer.from('fresh').toString('base64') });
+  t.equal((await answers.ask(request)).kept, undefined);
+  t.equal(answers.find(request), undefined);
+  peer.script['ocsp.answer'] = sign;
+  for (let n = 0; n <= 10_000; n += 1) await answers.ask(Buffer.from(String(n)));
+  t.equal(answers.find(Buffer.from('0')), undefined, 'the oldest went');
+  t.ok(answers.find(Buffer.from('1')));
+  t.ok(answers.find(Buffer.from('10000')));
+  clock.advance(1);
+});
+
+t.test('an allowance for each source', async (t) => {
+  const clock = fakeClock();
+  const mayAsk = allowance(clock, { burst: 3, perSecond: 2 });
+  const times = (source: string, count: number) => Array.from({ length: count }, () => mayAsk(source));
+  t.same(times('a', 4), [true, true, true, false]);
+  t.same(times('b', 4), [true, true, true, false], 'not the other’s doing');
+  clock.advance(499);
+  t.same(times('a', 1), [false]);
+  clock.advance(1);
+  t.same(times('a', 2), [true, false], 'two a second; a refusal costs nothing');
+  clock.advance(3_600_000);
+  t.same(times('a', 4), [true, true, true, false], 'never more than at first');
+});
