@@ -5,6 +5,7 @@ import { deriveKey } from '../crypto/seal.ts';
 import { importResidentKey, isScalarOf } from './import.ts';
 import type { Session } from './module.ts';
 import type { BackupKey, MadeKey, ResidentKeySpec, RestoreKey, SealedKey } from './protocol.ts';
+import { newRsaSecret } from './rsa-secret.ts';
 
 /** What a sealed secret belongs to: it opens for no other key or ceremony. */
 const facts = ({ label, kind }: ResidentKeySpec, ceremony: string) => ({ use: 'backup', ceremony, label, kind });
@@ -15,7 +16,7 @@ const facts = ({ label, kind }: ResidentKeySpec, ceremony: string) => ({ use: 'b
  * @throws KysoError configuration — the label is taken, or the token takes no keys from outside
  */
 export async function createBackedUpKey(session: Session, spec: ResidentKeySpec, backup: BackupKey): Promise<MadeKey> {
-  const secret = newSecret(session, spec);
+  const secret = await newSecret(session, spec);
   try {
     const spki = importResidentKey(session, spec, secret);
     const sealed = await sealTo(backup.publicKey, secret, facts(spec, backup.ceremony));
@@ -43,8 +44,9 @@ export async function restoreKey(
   }
 }
 
-/** 32 bytes that nobody can foresee who knows only one of the two generators. */
-function newSecret({ module, handle }: Session, { kind }: ResidentKeySpec): Buffer {
+/** 32 bytes that nobody can foresee who knows only one of the two generators; an RSA key comes from OpenSSL's alone. */
+async function newSecret({ module, handle }: Session, { kind }: ResidentKeySpec): Promise<Buffer> {
+  if (kind === 'RSA-2048' || kind === 'RSA-3072' || kind === 'RSA-4096') return newRsaSecret(kind);
   for (;;) {
     const drawn = Buffer.concat([randomBytes(32), module.C_GenerateRandom(handle, Buffer.alloc(32))]);
     const secret = deriveKey(drawn, Buffer.alloc(0), 'kyso resident key');

@@ -2,6 +2,7 @@ import { createCipheriv, createECDH, createHmac, randomBytes } from 'node:crypto
 import pkcs11, { type Attribute, type Handle } from 'pkcs11js';
 import { equalBytes } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
+import type { KeyTypeName } from '../crypto/algorithms.ts';
 import { der } from '../crypto/der.ts';
 import { codeOf, remedyFor } from './errors.ts';
 import { readPublicKey } from './key-pair.ts';
@@ -10,6 +11,7 @@ import { destroyedAfter } from './objects.ts';
 import type { ResidentKeySpec } from './protocol.ts';
 import { suited, wrapMechanisms } from './provider.ts';
 import { assertLabelFree, hmac, signResident } from './resident-keys.ts';
+import { rsaAttributes } from './rsa-secret.ts';
 import { wrap } from './subscriber-keys.ts';
 import { hmacTemplate, kekTemplate, type Place, privateKeyTemplate, publicKeyTemplate } from './templates.ts';
 
@@ -20,7 +22,7 @@ const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9c
 export const isScalarOf = (secret: Buffer): boolean => secret.some((byte) => byte !== 0) && secret.compare(order) < 0;
 
 /**
- * Puts a key with this secret (32 bytes) into the token, where it is as sensitive, unextractable and unchangeable as one
+ * Puts a key with this secret (32 bytes; an RSA key as PKCS#1) into the token, where it is as sensitive, unextractable and unchangeable as one
  * that was made there, and proves that the token uses that very secret. Answers the SPKI (DER) of a signing key.
  * @throws KysoError configuration — the label is taken, or the token takes no keys from outside
  * @throws KysoError integrity — the token does something else than this secret does
@@ -39,7 +41,11 @@ export function importResidentKey(
       create(session, withValue(hmacTemplate(place), secret));
       return proveHmac(session, label, secret);
     case 'EC-P256':
-      return importSigningKey(session, place, secret);
+      return importEcKey(session, place, secret);
+    case 'RSA-2048':
+    case 'RSA-3072':
+    case 'RSA-4096':
+      return importRsaKey(session, kind, place, secret);
     default:
       throw new KysoError('configuration', `a key of kind ${kind} cannot be backed up`);
   }
@@ -63,16 +69,38 @@ function withValue(template: Attribute[], value: Buffer): Attribute[] {
   return [{ type: pkcs11.CKA_VALUE, value }, ...template.filter(({ type }) => type !== pkcs11.CKA_VALUE_LEN)];
 }
 
-function importSigningKey(session: Session, place: Exclude<Place, 'session'>, secret: Buffer): Buffer {
+function importEcKey(session: Session, place: Exclude<Place, 'session'>, secret: Buffer): Buffer {
   const pair = createECDH('prime256v1');
   pair.setPrivateKey(secret);
   const publicTemplate = publicKeyTemplate('EC-P256', place);
   const params = publicTemplate.filter(({ type }) => type === pkcs11.CKA_EC_PARAMS);
   const point = { type: pkcs11.CKA_EC_POINT, value: der(0x04, pair.getPublicKey()) };
   create(session, [...params, ...withValue(privateKeyTemplate('EC-P256', place, false), secret)]);
-  const { spki } = readPublicKey(session, create(session, [point, ...publicTemplate]));
-  const job = { label: place.label, keyType: 'EC-P256', spki, digest: 'SHA-256', digests: [randomBytes(32)] } as const;
-  signResident(session, { ...job, digests: [...job.digests] });
+  return proveSigning(session, 'EC-P256', place, create(session, [point, ...publicTemplate]));
+}
+
+function importRsaKey(
+  session: Session,
+  keyType: KeyTypeName,
+  place: Exclude<Place, 'session'>,
+  secret: Buffer,
+): Buffer {
+  const numbers = rsaAttributes(secret, keyType);
+  create(session, [...numbers, ...privateKeyTemplate(keyType, place, false)]);
+  const generated: number[] = [pkcs11.CKA_MODULUS_BITS, pkcs11.CKA_PUBLIC_EXPONENT];
+  const template = publicKeyTemplate(keyType, place).filter(({ type }) => !generated.includes(type));
+  return proveSigning(session, keyType, place, create(session, [...numbers.slice(0, 2), ...template]));
+}
+
+/** The private half signs for the public one. Answers its SPKI. */
+function proveSigning(
+  session: Session,
+  keyType: KeyTypeName,
+  { label }: Exclude<Place, 'session'>,
+  publicKey: Handle,
+): Buffer {
+  const { spki } = readPublicKey(session, publicKey);
+  signResident(session, { label, keyType, spki, digest: 'SHA-256', digests: [randomBytes(32)] });
   return spki;
 }
 

@@ -7,6 +7,7 @@ import { connect, openSession } from '../../src/hsm/module.ts';
 import { findKey } from '../../src/hsm/objects.ts';
 import { startToken } from '../../src/hsm/pool.ts';
 import type { ResidentKeySpec, SealedKey } from '../../src/hsm/protocol.ts';
+import { allowedMechanisms } from '../../src/hsm/provider.ts';
 import { refused } from '../helpers/refused.ts';
 import { makeSoftHsmToken, type TestToken } from '../helpers/softhsm.ts';
 
@@ -14,7 +15,12 @@ const keys: ResidentKeySpec[] = [
   { label: 'kek-2', kind: 'AES-256-KEK' },
   { label: 'pepper-2', kind: 'HMAC-SHA256' },
   { label: 'attest', kind: 'EC-P256' },
+  { label: 'issuing', kind: 'RSA-3072' },
 ];
+const signing = [
+  { label: 'attest', keyType: 'EC-P256' },
+  { label: 'issuing', keyType: 'RSA-3072' },
+] as const;
 const ceremony = '0123456789abcdef';
 const pair = await newBoxKeyPair();
 const token = await makeSoftHsmToken(t);
@@ -34,20 +40,23 @@ const data = randomBytes(32);
 const digests = [randomBytes(32)];
 
 const sealed: SealedKey[] = [];
-let spki: Buffer = Buffer.of();
+const spkis: Record<string, Buffer> = {};
 
 t.test('keys are made in a token that is at work, whose workers find them', async (t) => {
   for (const key of keys) {
     const made = await running.createKey(key, { ceremony, publicKey: pair.publicKey });
-    t.ok(made.sealed && made.sealed.length < 200, key.label);
+    t.ok(made.sealed && made.sealed.length < (key.kind === 'RSA-3072' ? 2000 : 200), key.label);
     sealed.push({ ...key, sealed: made.sealed! });
-    if (made.spki) spki = made.spki;
+    if (made.spki) spkis[key.label] = made.spki;
   }
-  t.same(await running.publicKey({ label: 'attest' }), { keyType: 'EC-P256', spki });
-  await running.signResident({ label: 'attest', keyType: 'EC-P256', spki, digest: 'SHA-256', digests });
+  for (const { label, keyType } of signing) {
+    const spki = spkis[label]!;
+    t.same(await running.publicKey({ label }), { keyType, spki });
+    await running.signResident({ label, keyType, spki, digest: 'SHA-256', digests });
+  }
   await t.rejects(running.createKey(keys[0]!, { ceremony, publicKey: pair.publicKey }), refused('configuration'));
-  const rsa = { label: 'rsa', kind: 'RSA-2048' } as const;
-  await t.rejects(running.createKey(rsa, { ceremony, publicKey: pair.publicKey }), refused('configuration'));
+  const other = { label: 'other', kind: 'EC-P384' } as const;
+  await t.rejects(running.createKey(other, { ceremony, publicKey: pair.publicKey }), refused('configuration'));
   const plain = await running.createKey({ label: 'plain', kind: 'HMAC-SHA256' });
   t.equal(plain.sealed, undefined, 'without a backup nothing comes out');
 });
@@ -80,12 +89,13 @@ t.test('a fresh token with the keys of the backup does what the lost one did', a
     made.map((key) => key.label),
     keys.map((key) => key.label),
   );
-  t.same(made[2]!.spki, spki, 'the same attestation key');
+  t.same([made[2]!.spki, made[3]!.spki], [spkis.attest, spkis.issuing], 'the same signing keys');
   const restored = await start(fresh);
   t.same(await restored.hmac({ label: 'pepper-2', data }), expected);
   const job = { keyType: 'EC-P256' as const, digest: 'SHA-256' as const, digests };
   t.equal((await restored.sign({ ...job, ...blob, kek: 'kek-2' })).length, 1);
-  t.equal((await restored.signResident({ ...job, label: 'attest', spki })).length, 1);
+  for (const { label, keyType } of signing)
+    t.equal((await restored.signResident({ ...job, keyType, label, spki: spkis[label]! })).length, 1);
 });
 
 t.test(
@@ -120,21 +130,25 @@ t.test('a key that is destroyed is gone, and destroying it again is no error', a
   t.ok(await after.hmac({ label: 'pepper-2', data }));
 });
 
-t.test('S5: keys from outside are as closed as those that were made inside', async (t) => {
+t.test('S5, S84: keys from outside are as closed as those that were made inside', async (t) => {
   process.env.SOFTHSM2_CONF = token.config.environment.SOFTHSM2_CONF;
   const session = openSession(await connect({ ...token.config, pin: token.pin() }));
   const { module, handle } = session;
-  for (const [kind, label] of [
+  for (const [kind, label, mechanism] of [
     ['secret', 'kek-2'],
     ['secret', 'pepper-2'],
-    ['private', 'attest'],
+    ['private', 'attest', pkcs11.CKM_ECDSA],
+    ['private', 'issuing', pkcs11.CKM_RSA_PKCS],
   ] as const) {
     const key = findKey(session, kind, label);
     const flag = (type: number) => module.C_GetAttributeValue(handle, key, [{ type }])[0]!.value[0] === 1;
     t.ok(flag(pkcs11.CKA_SENSITIVE) && flag(pkcs11.CKA_PRIVATE), `${label} is sensitive and private`);
     for (const type of [pkcs11.CKA_EXTRACTABLE, pkcs11.CKA_MODIFIABLE, pkcs11.CKA_DECRYPT])
       t.notOk(flag(type), `${label}: ${type}`);
-    t.throws(() => module.C_GetAttributeValue(handle, key, [{ type: pkcs11.CKA_VALUE }]), `${label} is not read`);
+    const secret = mechanism === pkcs11.CKM_RSA_PKCS ? pkcs11.CKA_PRIVATE_EXPONENT : pkcs11.CKA_VALUE;
+    t.throws(() => module.C_GetAttributeValue(handle, key, [{ type: secret }]), `${label} is not read`);
+    const [allowed] = module.C_GetAttributeValue(handle, key, [{ type: pkcs11.CKA_ALLOWED_MECHANISMS }]);
+    if (mechanism) t.same(allowed, allowedMechanisms(mechanism), `${label} signs in one way only`);
     t.throws(() => module.C_SetAttributeValue(handle, key, [{ type: pkcs11.CKA_EXTRACTABLE, value: true }]));
   }
 });
