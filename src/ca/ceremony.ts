@@ -9,7 +9,7 @@ import { openLog } from '../store/log.ts';
 import { type CaToken, residentKey } from './ca-token.ts';
 import { openRows, record, settingNames } from './context.ts';
 import { authorityId, authorityKinds, kinds, labelOf, tokenLabels } from './kinds.ts';
-import { type AuthorityNames, makeAuthority, type NewAuthority } from './make-authority.ts';
+import { type AuthorityNames, enterAuthority, makeAuthority, type NewAuthority } from './make-authority.ts';
 
 export type CeremonyOptions = {
   store: CaStore;
@@ -41,7 +41,7 @@ export async function initAuthority(options: CeremonyOptions): Promise<CeremonyR
     await openLog(tx);
     await openFeedHead(tx);
     if (await rows.settings.find(tx, { name: settingNames.epoch })) throw alreadyThere();
-    for (const authority of authorities) await rows.authorities.insert(tx, authority);
+    for (const authority of authorities) await enterAuthority(rows, tx, authority);
     await rows.settings.insert(tx, { name: settingNames.names, value: JSON.stringify(names) });
     await rows.settings.insert(tx, { name: settingNames.epoch, value: epoch });
     await record({ clock, epoch }, tx, {

@@ -14,7 +14,7 @@ type Kind = {
   title: string;
 };
 
-export const authorityKinds = ['root', 'issuing-rsa', 'issuing-ec'] as const;
+export const authorityKinds = ['root', 'issuing-rsa', 'issuing-ec', 'ocsp-rsa', 'ocsp-ec', 'tsa'] as const;
 export type AuthorityKind = (typeof authorityKinds)[number];
 
 /** The kinds of authorities, each behind its issuer. Those of one kind follow each other: `issuing-rsa-1`, `-2`. */
@@ -28,6 +28,15 @@ export const kinds: Record<AuthorityKind, Kind> = {
     ...{ role: 'issuing', keyType: 'EC-P256', profile: profiles.issuing },
     ...{ issuer: 'root', title: 'Issuing CA EC' },
   },
+  'ocsp-rsa': {
+    ...{ role: 'ocsp', keyType: 'EC-P256', profile: profiles.ocspResponder },
+    ...{ issuer: 'issuing-rsa', title: 'OCSP RSA' },
+  },
+  'ocsp-ec': {
+    ...{ role: 'ocsp', keyType: 'EC-P256', profile: profiles.ocspResponder },
+    ...{ issuer: 'issuing-ec', title: 'OCSP EC' },
+  },
+  tsa: { role: 'tsa', keyType: 'EC-P256', profile: profiles.tsa, issuer: 'issuing-rsa', title: 'TSA' },
 };
 
 /** `issuing-rsa-2` for the second of its kind. */

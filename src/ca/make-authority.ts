@@ -1,11 +1,13 @@
 import type { PkiUrls } from '../base/pki-urls.ts';
-import { type CertificateDraft, newSerialNumber } from '../pki/certificate.ts';
+import { type CertificateDraft, type CertificateUrls, newSerialNumber } from '../pki/certificate.ts';
 import { lint, signLinted } from '../pki/lint.ts';
 import { validityOf } from '../pki/profiles.ts';
 import { readCertificate } from '../pki/read.ts';
-import type { AuthorityRow } from '../store/ca/tables.ts';
+import type { CaRows } from '../store/ca/rows.ts';
+import type { AuthorityRow, CaTx } from '../store/ca/tables.ts';
 import type { CaKey } from './ca-token.ts';
-import { type AuthorityKind, authorityId, kinds, labelOf } from './kinds.ts';
+import { type AuthorityKind, type AuthorityRole, authorityId, kinds, labelOf } from './kinds.ts';
+import { assignShard, shardId } from './shards.ts';
 
 /** How the authorities of this ca are called: O, and what their common names begin with. */
 export type AuthorityNames = { organisation: string; name: string };
@@ -32,7 +34,7 @@ export type NewAuthority = Omit<AuthorityRow, 'version' | 'mac'>;
  * Makes the certificate of an authority, responder or time-stamping unit, linted as any other.
  * @throws KysoError nameRefused, lintRefused — nothing was signed
  */
-export async function makeAuthority({ kind, number, key, names, issuer, now }: Order): Promise<NewAuthority> {
+export async function makeAuthority({ kind, number, key, names, issuer, urls, now }: Order): Promise<NewAuthority> {
   const { role, profile, keyType, title } = kinds[kind];
   const id = authorityId(kind, number);
   const subject = {
@@ -45,7 +47,7 @@ export async function makeAuthority({ kind, number, key, names, issuer, now }: O
   const validity = validityOf(profile, 'new', now, end);
   const draft: CertificateDraft = {
     ...{ profile, procedure: 'new', serialNumber: newSerialNumber(), subject, publicKey: key.spki, ...validity },
-    ...(issuer && { issuer: issuer.certificate }),
+    ...(issuer && { issuer: issuer.certificate, urls: urlsOf(role, issuer.id, urls) }),
   };
   const certificate = await signLinted(await lint(draft), (issuer?.key ?? key).sign);
   return {
@@ -53,4 +55,21 @@ export async function makeAuthority({ kind, number, key, names, issuer, now }: O
     ...{ serialNumber: draft.serialNumber, certificate, status: 'active', createdAt: now },
     ...{ notBefore: validity.notBefore.getTime(), notAfter: validity.notAfter.getTime() },
   };
+}
+
+/**
+ * A root answers no OCSP, and nobody asks for the status of a responder. The CRL is that of the issuer's first shard: an
+ * issuer has few certificates of this kind.
+ */
+function urlsOf(role: AuthorityRole, issuer: string, urls: PkiUrls): CertificateUrls {
+  const answered = role === 'tsa' && { ocsp: urls.ocsp };
+  return { caIssuers: urls.caIssuers(issuer), crl: urls.crl(shardId(issuer, 1)), ...answered };
+}
+
+/** Records it, with a place for it in the CRL that its certificate names. */
+export async function enterAuthority(rows: CaRows, tx: CaTx, authority: NewAuthority): Promise<void> {
+  const { id, issuer } = authority;
+  await rows.authorities.insert(tx, authority);
+  if (issuer === id || (await rows.crlShards.find(tx, { id: shardId(issuer, 1) }))) return;
+  await assignShard({ rows }, tx, issuer);
 }

@@ -13,6 +13,8 @@ import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 
 const clock = systemClock;
+const shardsOf = async (store: CaStore) =>
+  (await store.read.db.select().from(store.read.t.crlShards)).map(({ id }) => id);
 const open = (store: CaStore) => openAuthority({ store, token, clock, mode: 'sandbox', urls: ceremonyNames.urls });
 const [token, other] = [await caToken(t), await caToken(t)];
 
@@ -28,9 +30,15 @@ await rulesOnBothEngines(t, {
     const { authorities, feedKey } = await initAuthority(options);
     const certificates = Object.fromEntries(authorities.map(({ id, certificate }) => [id, certificate]));
     const files = pemFiles(t.testdir(), certificates);
-    const trusted = ['-CAfile', `${files['root-1']}`];
-    for (const id of ['root-1', 'issuing-rsa-1', 'issuing-ec-1'])
-      t.match(openssl('verify', '-x509_strict', '-check_ss_sig', ...trusted, `${files[id]}`), `${id}.pem: OK`);
+    const verify = (id: string, above: string[], purpose = 'any') => {
+      const untrusted = above.flatMap((each) => ['-untrusted', `${files[each]}`]);
+      const strict = ['verify', '-x509_strict', '-check_ss_sig', '-purpose', purpose, '-CAfile', `${files['root-1']}`];
+      t.match(openssl(...strict, ...untrusted, `${files[id]}`), `${id}.pem: OK`);
+    };
+    for (const id of ['root-1', 'issuing-rsa-1', 'issuing-ec-1']) verify(id, [], 'crlsign');
+    for (const family of ['rsa', 'ec']) verify(`ocsp-${family}-1`, [`issuing-${family}-1`], 'ocsphelper');
+    verify('tsa-1', ['issuing-rsa-1'], 'timestampsign');
+    t.strictSame((await shardsOf(store)).sort(), ['issuing-ec-1/1', 'issuing-rsa-1/1', 'root-1/1']);
     const types = ['root-1', 'issuing-rsa-1', 'issuing-ec-1'].map((id) => readCertificate(certificates[id]!).keyType);
     t.strictSame(types, ['RSA-3072', 'RSA-3072', 'EC-P256']);
     t.equal(readCertificate(certificates['issuing-ec-1']!).issuerDN, 'CN=Kiểm thử Root CA 1,O=Kyso kiểm thử,C=VN');
@@ -43,6 +51,8 @@ await rulesOnBothEngines(t, {
     const [rsa, ec] = ['RSA-4096', 'EC-P384'].map((keyType) => authority.pki.issuerOf(keyType));
     t.strictSame([rsa?.id, ec?.id], ['issuing-rsa-1', 'issuing-ec-1'], 'each signs for keys of its own family');
     t.strictSame(ec?.chain, [certificates['root-1']]);
+    t.strictSame([rsa?.responder().id, ec?.responder().id], ['ocsp-rsa-1', 'ocsp-ec-1']);
+    t.equal(authority.pki.timestamper().id, 'tsa-1');
 
     const key = testKey('EC-P256').spki;
     await enrolAttestationKey(options, key);
