@@ -45,6 +45,12 @@ export const errorKinds = [
   // issuing
   'orderRefused',
   'attestationInvalid',
+  'keyReused',
+  'signatureInvalid',
+  'approvalMissing',
+  'lineChanged',
+  'officerInvalid',
+  'officerLocked',
   'nameRefused',
   'lintRefused',
   'issuerUnknown',

@@ -101,7 +101,8 @@ export function startFeed({ authority, signer, onError }: FeedOptions): Feed {
     // Our own text, from a row that carries our MAC.
     const payload: FeedPayload = JSON.parse(message.payload);
     if (payload.type === 'order' && payload.order.kind === 'makeKey') {
-      await recordKey(authority, payload.order.credentialID, answer.attestation);
+      const lineHash = Buffer.from(payload.order.lineHash, 'base64').toString('hex');
+      await recordKey(authority, lineHash, answer.attestation);
     }
   }
 
@@ -157,6 +158,6 @@ function closedFeed(): KysoError {
 
 /** Orders to make a key that signer has applied, but whose answer a crash of ca lost: signer answers them again. */
 async function unanswered({ rows, store }: Authority, position: number): Promise<number[]> {
-  const ordered = await rows.credentials.list(store.read, { status: 'ordered' });
-  return ordered.map((credential) => credential.keyOrder).filter((number) => number <= position);
+  const ordered = await rows.lines.list(store.read, { status: 'ordered' });
+  return ordered.flatMap(({ keyOrder }) => (keyOrder !== null && keyOrder <= position ? [keyOrder] : []));
 }

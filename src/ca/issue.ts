@@ -1,71 +1,58 @@
 import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
-import type { Attestation } from '../ipc/feed.ts';
-import { newSerialNumber } from '../pki/certificate.ts';
-import { type LintedTbs, lint, signLinted } from '../pki/lint.ts';
-import { profiles, validityOf } from '../pki/profiles.ts';
-import type { CaTx, Credential, IssuedCertificate } from '../store/ca/tables.ts';
-import type { CaAuthority } from './authorities.ts';
+import { type LintedTbs, signLinted } from '../pki/lint.ts';
+import type { CaTx, IssuedCertificate, Line } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
-import { attestedKey } from './key.ts';
-import { assertSandbox, lineSubject } from './line.ts';
+import { draftLine, lintAgain } from './draft.ts';
+import { refuseLine } from './lines.ts';
 import { appendOrder } from './orders.ts';
 import { assignShard } from './shards.ts';
 
 /**
- * Issues the certificate of a credential whose key is attested, and orders signer to install it. Order: lint on a
- * throw-away signature, intent durable (serial number and TBS), sign, result durable (S74). An intent that a crash left
- * behind is completed; one that can no longer be is discarded and a new one made. Repeating it changes nothing.
- * @throws KysoError orderRefused — outside the sandbox, or the credential is not at this point
+ * Issues the certificate of a line whose key is attested, and orders signer to install it. Order: lint on a throw-away
+ * signature, intent durable (serial number and TBS), sign, result durable (S74). An intent that a crash left behind is
+ * completed; one that can no longer be is discarded and a new one made. Repeating it changes nothing.
+ * @param lineHash hex
+ * @throws KysoError orderRefused — the line is not at this point
  * @throws KysoError attestationInvalid, lintRefused, nameRefused — nothing was signed
  */
-export async function issueCertificate(authority: Authority, credentialID: string): Promise<Credential> {
-  assertSandbox(authority);
-  let credential = await findCredential(authority, credentialID);
-  if (credential.status === 'intended') credential = await complete(authority, credential);
-  if (credential.status === 'attested') {
-    const linted = await intend(authority, credential);
+export async function issueCertificate(authority: Authority, lineHash: string): Promise<Line> {
+  let line = await findLine(authority, lineHash);
+  if (line.status === 'intended') line = await complete(authority, line);
+  if (line.status === 'attested') {
+    const linted = await intend(authority, line);
     await failpoint('certificate.intended');
-    credential = await complete(authority, await findCredential(authority, credentialID), linted);
+    line = await complete(authority, await findLine(authority, lineHash), linted);
   }
   await failpoint('certificate.issued');
-  if (credential.certificateOrder !== null) return credential;
-  throw new KysoError('orderRefused', `the credential is ${credential.status}: no certificate can be issued for it`);
+  if (line.certificateOrder !== null) return line;
+  throw new KysoError('orderRefused', `the line is ${line.status}: no certificate can be issued for it`);
 }
 
-async function findCredential({ rows, store }: Authority, id: string): Promise<Credential> {
-  const credential = await rows.credentials.find(store.read, { id });
-  if (!credential) throw new KysoError('credentialUnknown', 'no such credential');
-  return credential;
+async function findLine({ rows, store }: Authority, lineHash: string): Promise<Line> {
+  const line = await rows.lines.find(store.read, { lineHash });
+  if (!line) throw new KysoError('orderRefused', 'there is no such line');
+  return line;
 }
 
 /** Records what is going to be signed. Undefined when another call was faster: its intent counts, and ours is gone. */
-async function intend(authority: Authority, credential: Credential): Promise<LintedTbs | undefined> {
-  const { store, rows, clock, pki } = authority;
-  const issuer = pki.issuerOf(credential.keyType);
-  const attestation: Attestation = JSON.parse(credential.attestation ?? 'null');
-  const spki = await attestedKey(authority, credential, attestation);
-  const profile = profiles.individual;
-  const subject = lineSubject(JSON.parse(credential.line));
-  const serialNumber = newSerialNumber();
-  const { notBefore, notAfter } = validityOf(profile, 'new', clock.now(), new Date(issuer.notAfter));
-  const linted = await lint({
-    ...{ profile, procedure: 'new', serialNumber, subject, publicKey: spki, notBefore, notAfter },
-    issuer: issuer.certificate,
+async function intend(authority: Authority, line: Line): Promise<LintedTbs | undefined> {
+  const { store, rows, clock } = authority;
+  const { linted, draft, issuer } = await draftLine(authority, line).catch(async (error: unknown) => {
+    throw await refusedFor(authority, line, error);
   });
-
   return store.write(async (tx) => {
-    const locked = await rows.credentials.lock(tx, { id: credential.id, status: 'attested' });
+    const locked = await rows.lines.lock(tx, { lineHash: line.lineHash, status: 'attested' });
     if (!locked) return undefined;
     const intended = await rows.certificates.insert(tx, {
-      serialNumber,
-      credential: credential.id,
-      profile: profile.name,
-      subject: JSON.stringify(subject),
-      spki,
-      notBefore: notBefore.getTime(),
-      notAfter: notAfter.getTime(),
+      serialNumber: draft.serialNumber,
+      credential: line.credential,
+      profile: draft.profile.name,
+      subject: JSON.stringify(draft.subject),
+      spki: Buffer.from(draft.publicKey),
+      notBefore: draft.notBefore.getTime(),
+      notAfter: draft.notAfter.getTime(),
       tbs: linted.tbs,
       status: 'intended',
       certificate: null,
@@ -77,68 +64,53 @@ async function intend(authority: Authority, credential: Credential): Promise<Lin
       revokedAt: null,
       createdAt: clock.now(),
     });
-    await rows.credentials.replace(tx, locked, { status: 'intended', certificate: serialNumber });
+    await rows.lines.replace(tx, locked, { status: 'intended', certificate: draft.serialNumber });
     await recordCertificate(authority, tx, intended, 'intended', { lineHash: locked.lineHash });
     return linted;
   });
 }
 
-/** Signs an intent and records the result; returns the credential as it then stands. */
-async function complete(authority: Authority, credential: Credential, made?: LintedTbs): Promise<Credential> {
+/** What can never be a certificate ends its line; any other failure may pass. */
+async function refusedFor(authority: Authority, { lineHash }: Line, error: unknown): Promise<unknown> {
+  const final = ['lintRefused', 'nameRefused', 'attestationInvalid', 'orderRefused'] as const;
+  if (!(error instanceof KysoError) || !final.some((kind) => kind === error.kind)) return error;
+  await authority.store.write(async (tx) => {
+    const locked = await authority.rows.lines.lock(tx, { lineHash, status: 'attested' });
+    if (locked) await refuseLine(authority, tx, locked, error.kind);
+  });
+  return error;
+}
+
+/** Signs an intent and records the result; returns the line as it then stands. */
+async function complete(authority: Authority, line: Line, made?: LintedTbs): Promise<Line> {
   const { store, rows, pki } = authority;
-  if (credential.status !== 'intended' || credential.certificate === null) return credential;
+  if (line.status !== 'intended' || line.certificate === null) return line;
   const keys = {
-    credential: { id: credential.id, status: 'intended', certificate: credential.certificate },
-    certificate: { serialNumber: credential.certificate, status: 'intended' },
+    line: { lineHash: line.lineHash, status: 'intended', certificate: line.certificate },
+    certificate: { serialNumber: line.certificate, status: 'intended' },
   };
   const intended = await rows.certificates.find(store.read, keys.certificate);
   const issuer = intended && pki.byId(intended.authority);
-  const linted = issuer && (made ?? (await lintAgain(issuer, intended)));
+  const linted = issuer && (made ?? (await lintAgain(issuer, line, intended)));
   const certificate = linted && (await signLinted(linted, issuer.key.sign));
   await failpoint('certificate.signed');
 
   return store.write(async (tx) => {
-    const locked = await rows.credentials.lock(tx, keys.credential);
+    const locked = await rows.lines.lock(tx, keys.line);
     const row = locked && (await rows.certificates.lock(tx, keys.certificate));
-    if (!row) return (await rows.credentials.find(tx, { id: credential.id })) ?? credential;
+    if (!row) return (await rows.lines.find(tx, { lineHash: line.lineHash })) ?? line;
     if (!certificate || !issuer) {
       await rows.certificates.replace(tx, row, { status: 'discarded' });
       await recordCertificate(authority, tx, row, 'failed', { why: 'notReproducible' });
-      return rows.credentials.replace(tx, locked, { status: 'attested', certificate: null });
+      return rows.lines.replace(tx, locked, { status: 'attested', certificate: null });
     }
     await rows.certificates.replace(tx, row, { status: 'issued', certificate });
     const chain = [certificate, issuer.certificate, ...issuer.chain].map((der) => der.toString('base64'));
-    const certificateOrder = await appendOrder(authority, tx, {
-      kind: 'certificate',
-      credentialID: credential.id,
-      chain,
-    });
+    const credentialID = line.credential;
+    const certificateOrder = await appendOrder(authority, tx, { kind: 'certificate', credentialID, chain });
     await recordCertificate(authority, tx, row, 'done', { certificate: sha256(certificate).toString('hex') });
-    return rows.credentials.replace(tx, locked, { status: 'issued', certificateOrder });
+    return rows.lines.replace(tx, locked, { status: 'issued', certificateOrder });
   });
-}
-
-/**
- * The linted TBS of an intent that a former life of this process left; undefined when the same bytes no longer come
- * out (another issuing certificate, another version of Kyso) or no longer pass.
- */
-async function lintAgain(issuer: CaAuthority, intended: IssuedCertificate): Promise<LintedTbs | undefined> {
-  try {
-    const linted = await lint({
-      profile: profiles.individual,
-      procedure: 'new',
-      serialNumber: intended.serialNumber,
-      subject: JSON.parse(intended.subject),
-      publicKey: intended.spki,
-      notBefore: new Date(intended.notBefore),
-      notAfter: new Date(intended.notAfter),
-      issuer: issuer.certificate,
-    });
-    return linted.tbs.equals(intended.tbs) ? linted : undefined;
-  } catch (error) {
-    if (error instanceof KysoError && error.kind === 'lintRefused') return undefined;
-    throw error;
-  }
 }
 
 function recordCertificate(

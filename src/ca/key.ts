@@ -1,86 +1,78 @@
 import canonicalize from 'canonicalize';
 import { sha256 } from '../base/bytes.ts';
-import { KysoError } from '../base/errors.ts';
+import { type ErrorKind, KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
 import type { Attestation } from '../ipc/feed.ts';
-import type { Credential } from '../store/ca/tables.ts';
+import type { Credential, Line } from '../store/ca/tables.ts';
 import { isConflict } from '../store/failure.ts';
 import { verifyAttestation } from './attestation.ts';
 import { type Authority, readSetting, record, settingNames } from './context.ts';
+import { refuseLine } from './lines.ts';
 
 /**
- * Records the key that signer made for a credential, if its attestation holds; refuses the credential for good if it
- * does not. A credential whose key is recorded stays as it is.
+ * Records the key that signer made for a line, if its attestation holds; refuses the line for good if it does not. A line
+ * whose key is recorded stays as it is.
+ * @param lineHash hex
  * @throws KysoError configuration — no attestation key is enrolled
  * @throws KysoError integrity — the signer gave no attestation
  */
 export async function recordKey(
   authority: Authority,
-  credentialID: string,
+  lineHash: string,
   attestation: Attestation | undefined,
 ): Promise<void> {
   const { store, rows } = authority;
-  const credential = await rows.credentials.find(store.read, { id: credentialID });
-  if (credential?.status !== 'ordered') return;
+  const line = await rows.lines.find(store.read, { lineHash });
+  if (line?.status !== 'ordered') return;
   if (!attestation) throw new KysoError('integrity', 'the signer made a key and did not attest it');
   try {
-    await recordAttested(authority, credential, attestation);
+    await recordAttested(authority, line, attestation);
     await failpoint('key.attested');
   } catch (error) {
     const reused = isConflict(error);
     if (!reused && !(error instanceof KysoError && error.kind === 'attestationInvalid')) throw error;
-    await refuseCredential(authority, credential, reused ? 'keyReused' : 'attestationInvalid');
+    await refuse(authority, line, reused ? 'keyReused' : 'attestationInvalid');
   }
 }
 
-/** Verifies a credential's attestation with the enrolled key and returns the attested key (SPKI, DER). */
+/** Verifies the attestation of a line's key with the enrolled key and returns the attested key (SPKI, DER). */
 export async function attestedKey(
   authority: Authority,
-  credential: Credential,
+  { lineHash }: Line,
+  { id, subscriber, keyType }: Credential,
   attestation: Attestation,
 ): Promise<Buffer> {
   const enrolled = await readSetting(authority, settingNames.attestationKey);
   if (!enrolled) throw new KysoError('configuration', 'no attestation key of a signer is enrolled');
-  return verifyAttestation(attestation, Buffer.from(enrolled, 'base64'), {
-    credentialID: credential.id,
-    subscriber: credential.subscriber,
-    lineHash: Buffer.from(credential.lineHash, 'hex'),
-    keyType: credential.keyType,
-  });
+  const expected = { credentialID: id, subscriber, lineHash: Buffer.from(lineHash, 'hex'), keyType };
+  return verifyAttestation(attestation, Buffer.from(enrolled, 'base64'), expected);
 }
 
-async function recordAttested(authority: Authority, credential: Credential, attestation: Attestation): Promise<void> {
-  const { store, rows } = authority;
-  const spki = await attestedKey(authority, credential, attestation);
+/** A key that came before, be it for whom it may, meets its own row (S77). */
+async function recordAttested(authority: Authority, line: Line, attestation: Attestation): Promise<void> {
+  const { store, rows, clock } = authority;
+  const credential = await rows.credentials.find(store.read, { id: line.credential });
+  if (!credential) throw new KysoError('integrity', `credential ${line.credential} is gone`);
+  const spki = await attestedKey(authority, line, credential, attestation);
   const spkiHash = sha256(spki).toString('hex');
   await store.write(async (tx) => {
-    const locked = await rows.credentials.lock(tx, { id: credential.id, status: 'ordered' });
+    const locked = await rows.lines.lock(tx, { lineHash: line.lineHash, status: 'ordered' });
     if (!locked) return;
+    const { credential: id, keyVersion, lineHash } = locked;
+    await rows.keys.insert(tx, { spkiHash, credential: id, keyVersion, spki, createdAt: clock.now() });
     const kept = canonicalize(attestation) as string;
-    await rows.credentials.replace(tx, locked, { status: 'attested', spki, spkiHash, attestation: kept });
+    await rows.lines.replace(tx, locked, { status: 'attested', spki, attestation: kept });
     await record(authority, tx, {
-      event: 'key.attested',
-      result: 'done',
-      subscriber: locked.subscriber,
-      credential: locked.id,
-      detail: { spki: spkiHash, lineHash: locked.lineHash, attestation: sha256(attestation.statement).toString('hex') },
+      ...{ event: 'key.attested', result: 'done', subscriber: credential.subscriber, credential: id },
+      detail: { spki: spkiHash, lineHash, keyVersion, attestation: sha256(attestation.statement).toString('hex') },
     });
   });
 }
 
-/** A key that is already another credential's is refused like one without a valid attestation (S77). */
-async function refuseCredential(authority: Authority, credential: Credential, why: string): Promise<void> {
+async function refuse(authority: Authority, { lineHash }: Line, why: ErrorKind): Promise<void> {
   const { store, rows } = authority;
   await store.write(async (tx) => {
-    const locked = await rows.credentials.lock(tx, { id: credential.id, status: 'ordered' });
-    if (!locked) return;
-    await rows.credentials.replace(tx, locked, { status: 'refused' });
-    await record(authority, tx, {
-      event: 'key.attested',
-      result: 'refused',
-      subscriber: locked.subscriber,
-      credential: locked.id,
-      detail: { why, lineHash: locked.lineHash },
-    });
+    const locked = await rows.lines.lock(tx, { lineHash, status: 'ordered' });
+    if (locked) await refuseLine(authority, tx, locked, why);
   });
 }

@@ -1,4 +1,4 @@
-import type { SandboxLine } from '../ipc/ca-contract.ts';
+import type { SandboxLine } from '../ipc/line.ts';
 
 /** The two made-up subscribers of a sandbox. The first one's codes are left to whoever tries it: the demo signs as the second. */
 export const people = {

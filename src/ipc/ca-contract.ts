@@ -1,28 +1,7 @@
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 import { caAnswersContract } from './ca-answers-contract.ts';
-import { Closed, Email, Empty, Id, KeyTypeField, OtpField, Phone, Text, UserId } from './fields.ts';
-
-/**
- * A line of the sandbox, in place of an approved dossier line: who, and which certificate. Its RFC 8785 JSON is
- * hashed into the key attestation, as a dossier line's will be (design §5).
- */
-export const SandboxLine = Closed({
-  userID: UserId,
-  name: Text(200),
-  email: Email,
-  phone: Phone,
-  keyType: KeyTypeField,
-  otp: OtpField,
-  /** Distinguishes several credentials of one person. */
-  serial: Type.Integer({ minimum: 1, maximum: 99 }),
-  subject: Closed({
-    commonName: Text(64),
-    organisation: Text(64),
-    organisationalUnits: Type.Array(Text(64), { maxItems: 4 }),
-    locality: Type.Optional(Text(128)),
-  }),
-});
-export type SandboxLine = Static<typeof SandboxLine>;
+import { Closed, Empty, Id, Text } from './fields.ts';
+import { SandboxLine } from './line.ts';
 
 /** Messages that ca answers. */
 export const caContract = {

@@ -3,10 +3,16 @@ import t from 'tap';
 import { KysoError } from '../../src/base/errors.ts';
 import type { Authority } from '../../src/ca/context.ts';
 import { type Feed, startFeed } from '../../src/ca/feed.ts';
-import { acceptLine } from '../../src/ca/line.ts';
 import { signedOrder } from '../../src/ca/orders.ts';
 import { orderHash } from '../../src/ipc/feed.ts';
-import { caToken, type FakeSigner, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
+import {
+  caToken,
+  type FakeSigner,
+  fakeSigner,
+  line,
+  newAuthority,
+  ordered,
+} from '../helpers/certification-authority.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import { until } from '../helpers/until.ts';
@@ -21,8 +27,8 @@ function feedTo(t: Test, signer: FakeSigner, authority: Authority): { feed: Feed
   return { feed, troubles };
 }
 
-const statusOf = async ({ rows, store }: Authority, id: string) =>
-  (await rows.credentials.find(store.read, { id }))?.status;
+const statusOf = async ({ rows, store }: Authority, { lineHash }: { lineHash: string }) =>
+  (await rows.lines.find(store.read, { lineHash }))?.status;
 
 await rulesOnBothEngines(t, {
   'orders arrive in the order of their numbers, and heartbeats carry the number of the newest': async (t, stores) => {
@@ -33,14 +39,14 @@ await rulesOnBothEngines(t, {
     t.match(signer.heartbeats[0], { number: 0 }, 'nothing ordered yet');
 
     const lines = [1, 2, 3].map((serial) => ({ ...line, serial }));
-    const credentials = await Promise.all(lines.map((each) => acceptLine(authority, each)));
+    const credentials = await Promise.all(lines.map((each) => ordered(authority, each)));
     feed.wake();
     await feed.delivered(4);
     t.strictSame(
       signer.orders.map(({ kind }) => kind),
       ['subscriber', 'makeKey', 'makeKey', 'makeKey'],
     );
-    for (const { id } of credentials) t.equal(await statusOf(authority, id), 'attested', 'delivered means recorded');
+    for (const one of credentials) t.equal(await statusOf(authority, one), 'attested', 'delivered means recorded');
     await until(() => signer.heartbeats.at(-1)?.number === 4);
     const beats = signer.heartbeats.map(({ beat }) => beat);
     t.ok(
@@ -55,10 +61,10 @@ await rulesOnBothEngines(t, {
     const { authority } = await newAuthority(stores, token, signer);
     signer.online = false;
     const { feed, troubles } = feedTo(t, signer, authority);
-    const credential = await acceptLine(authority, line);
+    const credential = await ordered(authority, line);
     feed.wake();
     const delivered = feed.delivered(credential.keyOrder);
-    t.equal(await statusOf(authority, credential.id), 'ordered');
+    t.equal(await statusOf(authority, credential), 'ordered');
     signer.online = true;
     await delivered;
     t.equal(signer.orders.length, 2);
@@ -79,7 +85,7 @@ await rulesOnBothEngines(t, {
   'an answer that a lost connection or a kill of ca swallowed is asked for again': async (t, stores) => {
     const signer = fakeSigner();
     const { authority, open } = await newAuthority(stores, token, signer);
-    const credential = await acceptLine(authority, line);
+    const credential = await ordered(authority, line);
     signer.answer = (attestation) => {
       if (!attestation) return undefined;
       signer.online = false;
@@ -89,27 +95,27 @@ await rulesOnBothEngines(t, {
     await until(() => !signer.online);
     await feed.close();
     t.equal(signer.orders.length, 2, 'signer made the key');
-    t.equal(await statusOf(authority, credential.id), 'ordered', 'ca does not know it');
+    t.equal(await statusOf(authority, credential), 'ordered', 'ca does not know it');
 
     signer.online = true;
     signer.answer = (attestation) => attestation;
     const restarted = await open();
     await feedTo(t, signer, restarted).feed.delivered(credential.keyOrder);
-    t.equal(await statusOf(restarted, credential.id), 'attested');
+    t.equal(await statusOf(restarted, credential), 'attested');
     t.equal(signer.orders.length, 2, 'and no second key was made');
   },
 
   'a forged attestation ends its credential, not the feed': async (t, stores) => {
     const signer = fakeSigner();
     const { authority } = await newAuthority(stores, token, signer);
-    const bad = await acceptLine(authority, line);
-    const good = await acceptLine(authority, { ...line, serial: 2 });
+    const bad = await ordered(authority, line);
+    const good = await ordered(authority, { ...line, serial: 2 });
     signer.answer = (attestation) =>
       attestation?.statement.includes(bad.id) ? { ...attestation, signature: 'AAAA' } : attestation;
     const { feed } = feedTo(t, signer, authority);
     await feed.delivered(good.keyOrder);
-    t.equal(await statusOf(authority, bad.id), 'refused');
-    t.equal(await statusOf(authority, good.id), 'attested');
+    t.equal(await statusOf(authority, bad), 'refused');
+    t.equal(await statusOf(authority, good), 'attested');
   },
 
   'S63: a ca whose store was set back behind its signer sends no heartbeat': async (t, stores) => {
@@ -119,7 +125,7 @@ await rulesOnBothEngines(t, {
     const { feed, troubles } = feedTo(t, signer, authority);
     await until(() => troubles.length > 0);
     t.match(troubles, [refused('integrity')]);
-    const { keyOrder } = await acceptLine(authority, line);
+    const { keyOrder } = await ordered(authority, line);
     t.ok(keyOrder > signer.orders.length, 'the numbers would fit again');
     feed.wake();
     const positions = signer.positions;
@@ -134,7 +140,7 @@ await rulesOnBothEngines(t, {
   ) => {
     const signer = fakeSigner();
     const { authority } = await newAuthority(stores, token, signer);
-    await acceptLine(authority, line);
+    await ordered(authority, line);
     signer.orders.push({ kind: 'block', credentialID: 'x', blocked: true, reason: 'of a lost life' });
     signer.head = orderHash('of a lost life');
     const { feed, troubles } = feedTo(t, signer, authority);
@@ -150,7 +156,7 @@ await rulesOnBothEngines(t, {
   'each order names the one before it, and each heartbeat the newest': async (t, stores) => {
     const signer = fakeSigner();
     const { authority } = await newAuthority(stores, token, signer);
-    const { keyOrder } = await acceptLine(authority, line);
+    const { keyOrder } = await ordered(authority, line);
     await feedTo(t, signer, authority).feed.delivered(keyOrder);
     const texts = await Promise.all([1, 2].map(async (number) => (await signedOrder(authority, number)).payload));
     const previous = texts.map((text) => JSON.parse(text).previous);
@@ -161,7 +167,7 @@ await rulesOnBothEngines(t, {
 
   'an order has one signature, also when it is asked for in parallel before it has any': async (t, stores) => {
     const { authority } = await newAuthority(stores, token, fakeSigner());
-    await acceptLine(authority, line);
+    await ordered(authority, line);
     const [first, ...others] = await Promise.all([1, 1, 1, 1].map((number) => signedOrder(authority, number)));
     for (const other of others) t.strictSame(other, first);
     await t.rejects(signedOrder(authority, 3), refused('integrity'), 'and there is none beyond the newest');

@@ -2,10 +2,10 @@ import t from 'tap';
 import type { Authority } from '../../src/ca/context.ts';
 import { issueCertificate } from '../../src/ca/issue.ts';
 import { recordKey } from '../../src/ca/key.ts';
-import { acceptLine, lineText } from '../../src/ca/line.ts';
+import { lineText } from '../../src/ca/line.ts';
 import type { Attestation, Order } from '../../src/ipc/feed.ts';
 import { readCertificate } from '../../src/pki/read.ts';
-import type { CaStore, Credential } from '../../src/store/ca/tables.ts';
+import type { CaStore } from '../../src/store/ca/tables.ts';
 import { openssl, pemFiles } from '../helpers/authority.ts';
 import {
   attestationFor,
@@ -14,12 +14,15 @@ import {
   hexDigest,
   line,
   newAuthority,
+  ordered,
   withIssuingKey,
 } from '../helpers/certification-authority.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 
 const token = await caToken(t);
+
+type Ordered = Awaited<ReturnType<typeof ordered>>;
 
 /** Every order in the feed, in its order. */
 async function ordersOf(store: CaStore): Promise<Order[]> {
@@ -37,9 +40,9 @@ async function eventsOf(store: CaStore): Promise<string[]> {
 }
 
 /** A credential whose key is attested. */
-async function attested(authority: Authority, signer: ReturnType<typeof fakeSigner>, serial = 1): Promise<Credential> {
-  const credential = await acceptLine(authority, { ...line, serial });
-  await recordKey(authority, credential.id, attestationFor(signer, credential));
+async function attested(authority: Authority, signer: ReturnType<typeof fakeSigner>, serial = 1): Promise<Ordered> {
+  const credential = await ordered(authority, { ...line, serial });
+  await recordKey(authority, credential.lineHash, attestationFor(signer, credential));
   return credential;
 }
 
@@ -47,23 +50,23 @@ await rulesOnBothEngines(t, {
   'a line becomes one credential, and its hash is that of its RFC 8785 JSON': async (t, stores) => {
     const { authority, store, open } = await newAuthority(stores, token, fakeSigner());
     const shuffled = Object.fromEntries(Object.entries(line).reverse()) as typeof line;
-    const [first, ...others] = await Promise.all([line, shuffled, line, line].map((l) => acceptLine(authority, l)));
-    t.equal(first?.lineHash, hexDigest(lineText(line)));
+    const [first, ...others] = await Promise.all([line, shuffled, line, line].map((l) => ordered(authority, l)));
+    t.equal(first?.lineHash, hexDigest(lineText({ procedure: 'issue', ...line })));
     t.ok(
       others.every(({ id }) => id === first?.id),
       'parallel, and with members in another order',
     );
-    const second = await acceptLine(authority, { ...line, serial: 2, keyType: 'RSA-2048' });
+    const second = await ordered(authority, { ...line, serial: 2, keyType: 'RSA-2048' });
     t.equal(second.subscriber, first?.subscriber, 'a second credential of the same person');
     t.strictSame(
       (await ordersOf(store)).map(({ kind }) => kind),
       ['subscriber', 'makeKey', 'makeKey'],
     );
 
-    await t.rejects(acceptLine(authority, { ...line, serial: 3, email: 'x@y.vn' }), refused('orderRefused'));
+    await t.rejects(ordered(authority, { ...line, serial: 3, email: 'x@y.vn' }), refused('orderRefused'));
     const bidi = { ...line, serial: 4, subject: { ...line.subject, commonName: 'Ánh\u202e' } };
-    await t.rejects(acceptLine(authority, bidi), refused('nameRefused'), 'S76: before any key is ordered');
-    await t.rejects(acceptLine(await open('production'), line), refused('orderRefused'), 'only in a sandbox');
+    await t.rejects(ordered(authority, bidi), refused('nameRefused'), 'S76: before any key is ordered');
+    await t.rejects(ordered(await open('production'), line), refused('orderRefused'), 'only in a sandbox');
     t.equal((await ordersOf(store)).length, 3, 'refused lines ordered nothing');
   },
 
@@ -72,7 +75,7 @@ await rulesOnBothEngines(t, {
     const { authority, store } = await newAuthority(stores, token, signer);
     const stranger = fakeSigner();
     let serial = 0;
-    const forgeries: Record<string, (credential: Credential) => Attestation> = {
+    const forgeries: Record<string, (credential: Ordered) => Attestation> = {
       'another signer': (credential) => attestationFor(stranger, credential),
       'another credential': (credential) => attestationFor(signer, credential, { credentialID: 'x' }),
       'another subscriber': (credential) => attestationFor(signer, credential, { subscriber: 'x' }),
@@ -88,36 +91,40 @@ await rulesOnBothEngines(t, {
     };
     for (const [what, forge] of Object.entries(forgeries)) {
       serial += 1;
-      const credential = await acceptLine(authority, { ...line, serial });
-      await t.rejects(issueCertificate(authority, credential.id), refused('orderRefused'), `before: ${what}`);
-      await recordKey(authority, credential.id, forge(credential));
-      await t.rejects(issueCertificate(authority, credential.id), { message: /refused/ }, what);
-      await recordKey(authority, credential.id, attestationFor(signer, credential));
-      await t.rejects(issueCertificate(authority, credential.id), refused('orderRefused'), `for good: ${what}`);
+      const credential = await ordered(authority, { ...line, serial });
+      await t.rejects(issueCertificate(authority, credential.lineHash), refused('orderRefused'), `before: ${what}`);
+      await recordKey(authority, credential.lineHash, forge(credential));
+      await t.rejects(issueCertificate(authority, credential.lineHash), { message: /refused/ }, what);
+      await recordKey(authority, credential.lineHash, attestationFor(signer, credential));
+      await t.rejects(issueCertificate(authority, credential.lineHash), refused('orderRefused'), `for good: ${what}`);
     }
-    const credential = await acceptLine(authority, { ...line, serial: 50 });
-    await t.rejects(recordKey(authority, credential.id, undefined), refused('integrity'), 'no attestation at all');
+    const credential = await ordered(authority, { ...line, serial: 50 });
+    await t.rejects(
+      recordKey(authority, credential.lineHash, undefined),
+      refused('integrity'),
+      'no attestation at all',
+    );
     t.equal((await store.read.db.select().from(store.read.t.certificates)).length, 0, 'no intent either');
   },
 
   'S77: a key that is already another credential’s gets no certificate': async (t, stores) => {
     const signer = fakeSigner();
     const { authority } = await newAuthority(stores, token, signer);
-    const first = await acceptLine(authority, line);
+    const first = await ordered(authority, line);
     const attestation = attestationFor(signer, first);
-    await recordKey(authority, first.id, attestation);
-    const second = await acceptLine(authority, { ...line, serial: 2 });
+    await recordKey(authority, first.lineHash, attestation);
+    const second = await ordered(authority, { ...line, serial: 2 });
     const { spki } = JSON.parse(attestation.statement);
-    await recordKey(authority, second.id, attestationFor(signer, second, { spki }));
-    await t.rejects(issueCertificate(authority, second.id), refused('orderRefused'));
-    await t.resolves(issueCertificate(authority, first.id));
+    await recordKey(authority, second.lineHash, attestationFor(signer, second, { spki }));
+    await t.rejects(issueCertificate(authority, second.lineHash), refused('orderRefused'));
+    await t.resolves(issueCertificate(authority, first.lineHash));
   },
 
   'a certificate is issued once, however often and parallel it is asked for': async (t, stores) => {
     const signer = fakeSigner();
     const { authority, store, open } = await newAuthority(stores, token, signer);
     const credential = await attested(authority, signer);
-    const results = await Promise.all([1, 2, 3, 4].map(() => issueCertificate(authority, credential.id)));
+    const results = await Promise.all([1, 2, 3, 4].map(() => issueCertificate(authority, credential.lineHash)));
     t.equal(new Set(results.map(({ certificate }) => certificate)).size, 1);
     const rows = await store.read.db.select().from(store.read.t.certificates);
     t.equal(rows.length, 1, 'lost races leave no intent');
@@ -140,7 +147,11 @@ await rulesOnBothEngines(t, {
     t.equal(facts.keyType, 'EC-P256');
 
     const third = await attested(authority, signer, 3);
-    await t.rejects(issueCertificate(await open('production'), third.id), refused('orderRefused'), 'sandbox only');
+    await t.rejects(
+      issueCertificate(await open('production'), third.lineHash),
+      refused('orderRefused'),
+      'sandbox only',
+    );
   },
 
   'S74: what a kill leaves behind is completed, or discarded and made anew; serial numbers never come twice': async (
@@ -152,22 +163,26 @@ await rulesOnBothEngines(t, {
     const dying = withIssuingKey(authority, () => Promise.reject(new Error('killed')));
 
     const first = await attested(authority, signer);
-    await t.rejects(issueCertificate(dying, first.id), { message: 'killed' }, 'killed between intent and signature');
+    await t.rejects(
+      issueCertificate(dying, first.lineHash),
+      { message: 'killed' },
+      'killed between intent and signature',
+    );
     const [intent] = await store.read.db.select().from(store.read.t.certificates);
     t.match(intent, { status: 'intended', certificate: null }, 'the intent is durable before the key is used');
-    const completed = await issueCertificate(await open(), first.id);
+    const completed = await issueCertificate(await open(), first.lineHash);
     t.equal(completed.certificate, intent?.serialNumber, 'completed under the same serial number');
     t.strictSame(await eventsOf(store), ['intended', 'done']);
 
     const second = await attested(authority, signer, 2);
-    await t.rejects(issueCertificate(dying, second.id), { message: 'killed' });
+    await t.rejects(issueCertificate(dying, second.lineHash), { message: 'killed' });
     const rows = await store.read.db.select().from(store.read.t.certificates);
     const stale = rows.find((row) => row.credential === second.id);
     await store.write(async (tx) => {
       const row = await authority.rows.certificates.lock(tx, { serialNumber: stale!.serialNumber });
       await authority.rows.certificates.replace(tx, row!, { tbs: Buffer.from('of another version') });
     });
-    const anew = await issueCertificate(await open(), second.id);
+    const anew = await issueCertificate(await open(), second.lineHash);
     t.not(anew.certificate, stale?.serialNumber, 'an intent that does not come out the same again is not signed');
     const discarded = await authority.rows.certificates.find(store.read, { serialNumber: stale!.serialNumber });
     t.match(discarded, { status: 'discarded', certificate: null });
@@ -196,13 +211,13 @@ await rulesOnBothEngines(t, {
         },
       },
     };
-    await t.rejects(issueCertificate(failing, credential.id), { message: 'power cut' });
+    await t.rejects(issueCertificate(failing, credential.lineHash), { message: 'power cut' });
     t.equal(
       (await ordersOf(store)).filter(({ kind }) => kind === 'certificate').length,
       0,
       'no order without a record',
     );
-    const issued = await issueCertificate(authority, credential.id);
+    const issued = await issueCertificate(authority, credential.lineHash);
     t.equal((await store.read.db.select().from(store.read.t.certificates)).length, 1, 'the same intent');
     const numbers = (await store.read.db.select().from(store.read.t.feedOrders)).map(({ number }) => number).sort();
     t.strictSame(numbers, [1, 2, issued.certificateOrder], 'a rolled-back order leaves no gap');
@@ -213,7 +228,9 @@ await rulesOnBothEngines(t, {
     const signer = fakeSigner();
     const { authority, store } = await newAuthority(stores, token, signer);
     const credential = await attested(authority, signer);
-    await store.write((tx) => tx.db.update(tx.t.credentials).set({ line: lineText({ ...line, name: 'Kẻ khác' }) }));
-    await t.rejects(issueCertificate(authority, credential.id), refused('integrity'));
+    await store.write((tx) =>
+      tx.db.update(tx.t.lines).set({ text: lineText({ procedure: 'issue', ...line, name: 'Kẻ khác' }) }),
+    );
+    await t.rejects(issueCertificate(authority, credential.lineHash), refused('integrity'));
   },
 });

@@ -9,9 +9,9 @@ import type { CaKey } from '../../src/ca/ca-token.ts';
 import { enrolAttestationKey, initAuthority } from '../../src/ca/ceremony.ts';
 import { type Authority, type Mode, openAuthority } from '../../src/ca/context.ts';
 import { residentKeys } from '../../src/ca/kinds.ts';
+import { orderSandboxLine } from '../../src/ca/sandbox.ts';
 import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { startToken, type Token } from '../../src/hsm/pool.ts';
-import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
 import type { Params, Peer, Result } from '../../src/ipc/contract.ts';
 import {
   type Attestation,
@@ -20,8 +20,9 @@ import {
   type Order,
   orderHash,
 } from '../../src/ipc/feed.ts';
+import type { SandboxLine } from '../../src/ipc/line.ts';
 import type { SignerContract } from '../../src/ipc/signer-contract.ts';
-import { type CaStore, caDomain } from '../../src/store/ca/tables.ts';
+import { type CaStore, caDomain, type Line } from '../../src/store/ca/tables.ts';
 import { testKeyPair } from './authority.ts';
 import { makeSoftHsmToken } from './softhsm.ts';
 import type { Stores } from './stores.ts';
@@ -161,6 +162,18 @@ export function fakeSigner(): FakeSigner {
     }),
   };
   return fake;
+}
+
+/** A sandbox line that is ordered, with what signer is to attest of its key. */
+export async function ordered(
+  authority: Authority,
+  sandboxLine: SandboxLine,
+): Promise<Line & Attested & { keyOrder: number }> {
+  const line = await orderSandboxLine(authority, sandboxLine);
+  const credential = await authority.rows.credentials.find(authority.store.read, { id: line.credential });
+  if (!credential) throw new Error('the line has no credential');
+  const { id, subscriber, keyType } = credential;
+  return { ...line, id, subscriber, keyType, keyOrder: line.keyOrder ?? 0 };
 }
 
 /** Which key is attested: the facts of a credential of ca, or of an order to make a key. */

@@ -123,7 +123,15 @@ const literal: Record<ErrorKind, TableRow> = {
       'The first request with this Idempotency-Key is not answered yet: try again in a moment.',
     ],
   },
-  ...{ orderRefused: ours, attestationInvalid: ours, nameRefused: ours, lintRefused: ours, issuerUnknown: ours },
+  ...{ orderRefused: ours, attestationInvalid: ours, nameRefused: ours, lintRefused: ours, keyReused: ours },
+  ...{
+    issuerUnknown: ours,
+    signatureInvalid: ours,
+    approvalMissing: ours,
+    lineChanged: ours,
+    officerInvalid: ours,
+    officerLocked: ours,
+  },
   ...{
     unavailable: away,
     busy: away,

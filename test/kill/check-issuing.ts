@@ -17,9 +17,14 @@ export function checkIssuing({ history, signer, ca }: Facts): string[] {
   );
   const orders = new Set(ca.orders);
 
-  for (const { id, status, keyOrder } of ca.credentials) {
+  for (const { lineHash, credential, status, keyOrder, certificate } of ca.lines) {
+    if (status !== 'active') findings.push(`ca left line ${lineHash} as ${status}`);
+    if (keyOrder === null || !orders.has(keyOrder))
+      findings.push(`line ${lineHash} has no order ${keyOrder} for its key`);
+    if (known.get(credential)?.certificate !== certificate) findings.push(`line ${lineHash} is not its credential’s`);
+  }
+  for (const { id, status } of ca.credentials) {
     if (status !== 'active') findings.push(`ca left credential ${id} as ${status}`);
-    if (!orders.has(keyOrder)) findings.push(`credential ${id} has no order ${keyOrder} for its key`);
     if (issued.get(id)?.length !== 1) findings.push(`credential ${id} has ${issued.get(id)?.length ?? 0} certificates`);
     const key = keys.get(id);
     if (!key) findings.push(`credential ${id} has no key`);

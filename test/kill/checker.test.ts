@@ -57,7 +57,8 @@ function soundFacts() {
     ca: {
       leaves: [],
       size: issuance.length,
-      credentials: [{ id: 'c', status: 'active', keyOrder: 2, certificate: '7', createdAt: 1 }],
+      credentials: [{ id: 'c', status: 'active', certificate: '7' }],
+      lines: [{ lineHash: 'l', credential: 'c', status: 'active', keyOrder: 2, certificate: '7' }],
       certificates: [{ serialNumber: '7', credential: 'c', status: 'issued' }],
       orders: [1, 2, 3],
     },
@@ -205,9 +206,15 @@ const faults: Record<string, [plant: (sound: Sound) => void, finding: RegExp, af
   ],
   'a credential that nobody carried on': [
     ({ facts }) => {
-      facts.ca.credentials[0]!.status = 'intended';
+      facts.ca.lines[0]!.status = 'intended';
     },
-    /^ca left credential c as intended/,
+    /^ca left line l as intended/,
+  ],
+  'a line whose certificate its credential has not': [
+    ({ facts }) => {
+      facts.ca.credentials[0]!.certificate = '8';
+    },
+    /^line l is not its credential’s/,
   ],
   'a certificate without a key': [({ facts }) => facts.signer.keys.pop(), /^credential c has no key/],
   'a certificate for another key': [
@@ -220,7 +227,7 @@ const faults: Record<string, [plant: (sound: Sound) => void, finding: RegExp, af
     ({ facts }) => {
       facts.ca.orders = [1, 3];
     },
-    /^credential c has no order 2 for its key/,
+    /^line l has no order 2 for its key/,
   ],
   'a key that ca does not know': [
     ({ facts }) => facts.signer.keys.push({ id: 'k2', credential: 'c2', subscriber: 'p', spki: '00' }),

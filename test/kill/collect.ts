@@ -101,16 +101,14 @@ function certificateKey([leaf]: string[]): { certificateSpki?: string } {
 }
 
 async function caStore(read: Read): Promise<CaStore> {
-  const credentials = rows<CaStore['credentials'][number]>(
-    read('ca', 'credentials', 'id, status, key_order, certificate, created_at'),
-    (row) => ({
-      ...{ id: row.id, status: row.status, certificate: row.certificate },
-      ...{ keyOrder: number(row.key_order), createdAt: number(row.created_at) },
-    }),
+  const lines = rows<CaStore['lines'][number]>(
+    read('ca', 'lines', 'line_hash AS "lineHash", credential, status, key_order, certificate'),
+    (row) => ({ ...row, keyOrder: row.key_order === null ? null : number(row.key_order) }),
   );
   return {
     ...(await logOf(read, 'ca')),
-    credentials: await credentials,
+    credentials: (await read('ca', 'credentials', 'id, status, certificate')) as never,
+    lines: await lines,
     certificates: (await read('ca', 'certificates', 'serial_number AS "serialNumber", credential, status')) as never,
     orders: (await read('ca', 'feed_orders', 'number')).map((row) => number(row.number)),
   };

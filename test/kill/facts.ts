@@ -31,7 +31,14 @@ export type SignerStore = Log & {
 };
 
 export type CaStore = Log & {
-  credentials: { id: string; status: string; keyOrder: number; certificate: string | null; createdAt: number }[];
+  credentials: { id: string; status: string; certificate: string | null }[];
+  lines: {
+    lineHash: string;
+    credential: string;
+    status: string;
+    keyOrder: number | null;
+    certificate: string | null;
+  }[];
   certificates: { serialNumber: string; credential: string; status: string }[];
   orders: number[];
 };

@@ -162,7 +162,7 @@ function plan(rounds: number, random: Random): (Armed | undefined)[] {
 async function untilAtRest(config: Config): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
     const { ca, signer } = await collectStores(config);
-    const unfinished = ca.credentials.some(({ status }) => status !== 'active');
+    const unfinished = ca.lines.some(({ status }) => status !== 'active');
     const unplaced = [...ca.leaves, ...signer.leaves].some(({ position }) => position === null);
     if (!unfinished && !unplaced) return;
     await delay(200);

@@ -6,7 +6,7 @@ import { authenticator } from '../../src/cli/one-time-code.ts';
 import { operatorPeer } from '../../src/cli/operator.ts';
 import { sandboxMail } from '../../src/cli/sandbox.ts';
 import type { Config } from '../../src/config.ts';
-import type { SandboxLine } from '../../src/ipc/ca-contract.ts';
+import type { SandboxLine } from '../../src/ipc/line.ts';
 import { lease } from '../../src/notify/outbox.ts';
 import type { Client } from './client.ts';
 import type { History } from './facts.ts';

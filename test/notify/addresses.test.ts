@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Compile } from 'typebox/compile';
 import { systemClock } from '../../src/base/clock.ts';
-import { SandboxLine } from '../../src/ipc/ca-contract.ts';
+import { SandboxLine } from '../../src/ipc/line.ts';
 import { createOutbox } from '../../src/notify/outbox.ts';
 import { encodeName } from '../../src/pki/names.ts';
 import { notifyDomain } from '../../src/store/notify/tables.ts';

@@ -53,20 +53,15 @@ CREATE TABLE "ca"."credentials" (
 	"id" text PRIMARY KEY NOT NULL,
 	"subscriber" text NOT NULL,
 	"key_type" text NOT NULL,
-	"line" text NOT NULL,
-	"line_hash" text NOT NULL,
-	"status" text NOT NULL,
-	"key_order" bigint NOT NULL,
-	"spki" "bytea",
-	"spki_hash" text,
-	"attestation" text,
+	"otp" text NOT NULL,
+	"key_version" integer NOT NULL,
 	"certificate" text,
-	"certificate_order" bigint,
+	"organisation" text NOT NULL,
+	"line" text,
+	"status" text NOT NULL,
 	"created_at" bigint NOT NULL,
 	"version" integer NOT NULL,
-	"mac" "bytea" NOT NULL,
-	CONSTRAINT "credentials_line_hash_unique" UNIQUE("line_hash"),
-	CONSTRAINT "credentials_spki_hash_unique" UNIQUE("spki_hash")
+	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "ca"."crl_entries" (
@@ -113,6 +108,35 @@ CREATE TABLE "ca"."feed_orders" (
 	"number" bigint PRIMARY KEY NOT NULL,
 	"payload" text NOT NULL,
 	"signature" "bytea",
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."keys" (
+	"spki_hash" text PRIMARY KEY NOT NULL,
+	"credential" text NOT NULL,
+	"key_version" integer NOT NULL,
+	"spki" "bytea" NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."lines" (
+	"line_hash" text PRIMARY KEY NOT NULL,
+	"credential" text NOT NULL,
+	"procedure" text NOT NULL,
+	"list" text NOT NULL,
+	"text" text NOT NULL,
+	"status" text NOT NULL,
+	"key_version" integer NOT NULL,
+	"key_order" bigint,
+	"spki" "bytea",
+	"attestation" text,
+	"certificate" text,
+	"certificate_order" bigint,
+	"refusal" text,
+	"created_at" bigint NOT NULL,
 	"version" integer NOT NULL,
 	"mac" "bytea" NOT NULL
 );
@@ -214,11 +238,16 @@ CREATE TABLE "ca"."subscribers" (
 	CONSTRAINT "subscribers_user_id_unique" UNIQUE("user_id")
 );
 --> statement-breakpoint
-CREATE INDEX "approvals_list" ON "ca"."approvals" USING btree ("list");--> statement-breakpoint
+CREATE UNIQUE INDEX "approvals_act" ON "ca"."approvals" USING btree ("list","act");--> statement-breakpoint
+CREATE UNIQUE INDEX "approvals_officer" ON "ca"."approvals" USING btree ("list","officer");--> statement-breakpoint
 CREATE INDEX "certificates_credential" ON "ca"."certificates" USING btree ("credential");--> statement-breakpoint
-CREATE INDEX "credentials_status" ON "ca"."credentials" USING btree ("status");--> statement-breakpoint
+CREATE INDEX "credentials_subscriber" ON "ca"."credentials" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "crl_entries_shard" ON "ca"."crl_entries" USING btree ("shard");--> statement-breakpoint
 CREATE INDEX "crl_shards_authority" ON "ca"."crl_shards" USING btree ("authority","state");--> statement-breakpoint
+CREATE UNIQUE INDEX "keys_credential" ON "ca"."keys" USING btree ("credential","key_version");--> statement-breakpoint
+CREATE INDEX "lines_status" ON "ca"."lines" USING btree ("status");--> statement-breakpoint
+CREATE INDEX "lines_credential" ON "ca"."lines" USING btree ("credential");--> statement-breakpoint
+CREATE INDEX "lines_list" ON "ca"."lines" USING btree ("list");--> statement-breakpoint
 CREATE INDEX "log_leaves_subscriber" ON "ca"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
 CREATE INDEX "organisation_certificates_organisation" ON "ca"."organisation_certificates" USING btree ("organisation");--> statement-breakpoint
 CREATE INDEX "revocations_serial_number" ON "ca"."revocations" USING btree ("serial_number");--> statement-breakpoint

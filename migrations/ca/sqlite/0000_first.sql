@@ -8,7 +8,8 @@ CREATE TABLE `approvals` (
 	`mac` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX `approvals_list` ON `approvals` (`list`);--> statement-breakpoint
+CREATE UNIQUE INDEX `approvals_act` ON `approvals` (`list`,`act`);--> statement-breakpoint
+CREATE UNIQUE INDEX `approvals_officer` ON `approvals` (`list`,`officer`);--> statement-breakpoint
 CREATE TABLE `authorities` (
 	`id` text PRIMARY KEY NOT NULL,
 	`role` text NOT NULL,
@@ -53,23 +54,18 @@ CREATE TABLE `credentials` (
 	`id` text PRIMARY KEY NOT NULL,
 	`subscriber` text NOT NULL,
 	`key_type` text NOT NULL,
-	`line` text NOT NULL,
-	`line_hash` text NOT NULL,
-	`status` text NOT NULL,
-	`key_order` integer NOT NULL,
-	`spki` blob,
-	`spki_hash` text,
-	`attestation` text,
+	`otp` text NOT NULL,
+	`key_version` integer NOT NULL,
 	`certificate` text,
-	`certificate_order` integer,
+	`organisation` text NOT NULL,
+	`line` text,
+	`status` text NOT NULL,
 	`created_at` integer NOT NULL,
 	`version` integer NOT NULL,
 	`mac` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
-CREATE UNIQUE INDEX `credentials_line_hash_unique` ON `credentials` (`line_hash`);--> statement-breakpoint
-CREATE UNIQUE INDEX `credentials_spki_hash_unique` ON `credentials` (`spki_hash`);--> statement-breakpoint
-CREATE INDEX `credentials_status` ON `credentials` (`status`);--> statement-breakpoint
+CREATE INDEX `credentials_subscriber` ON `credentials` (`subscriber`);--> statement-breakpoint
 CREATE TABLE `crl_entries` (
 	`serial_number` text PRIMARY KEY NOT NULL,
 	`shard` text NOT NULL,
@@ -120,6 +116,39 @@ CREATE TABLE `feed_orders` (
 	`mac` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
+CREATE TABLE `keys` (
+	`spki_hash` text PRIMARY KEY NOT NULL,
+	`credential` text NOT NULL,
+	`key_version` integer NOT NULL,
+	`spki` blob NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `keys_credential` ON `keys` (`credential`,`key_version`);--> statement-breakpoint
+CREATE TABLE `lines` (
+	`line_hash` text PRIMARY KEY NOT NULL,
+	`credential` text NOT NULL,
+	`procedure` text NOT NULL,
+	`list` text NOT NULL,
+	`text` text NOT NULL,
+	`status` text NOT NULL,
+	`key_version` integer NOT NULL,
+	`key_order` integer,
+	`spki` blob,
+	`attestation` text,
+	`certificate` text,
+	`certificate_order` integer,
+	`refusal` text,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `lines_status` ON `lines` (`status`);--> statement-breakpoint
+CREATE INDEX `lines_credential` ON `lines` (`credential`);--> statement-breakpoint
+CREATE INDEX `lines_list` ON `lines` (`list`);--> statement-breakpoint
 CREATE TABLE `log_head` (
 	`name` text PRIMARY KEY NOT NULL,
 	`size` integer NOT NULL

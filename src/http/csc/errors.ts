@@ -112,6 +112,12 @@ export const answers: Record<ErrorKind, Answer> = {
 
   orderRefused: serverError,
   attestationInvalid: serverError,
+  keyReused: serverError,
+  signatureInvalid: serverError,
+  approvalMissing: serverError,
+  lineChanged: serverError,
+  officerInvalid: serverError,
+  officerLocked: serverError,
   nameRefused: serverError,
   lintRefused: serverError,
   issuerUnknown: serverError,

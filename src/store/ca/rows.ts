@@ -7,6 +7,8 @@ export function caRows(t: CaTables, mac: RowMac) {
   return {
     subscribers: sealedTable('subscribers', t.subscribers, mac),
     credentials: sealedTable('credentials', t.credentials, mac),
+    lines: sealedTable('lines', t.lines, mac),
+    keys: sealedTable('keys', t.keys, mac),
     certificates: sealedTable('certificates', t.certificates, mac),
     authorities: sealedTable('authorities', t.authorities, mac),
     revocations: sealedTable('revocations', t.revocations, mac),

@@ -1,7 +1,7 @@
 import { pgCore } from '../drizzle.ts';
 import { bytes } from '../pg-columns.ts';
 
-const { bigint, index, integer, pgSchema, text } = pgCore;
+const { bigint, index, integer, pgSchema, text, uniqueIndex } = pgCore;
 const instant = (name: string) => bigint(name, { mode: 'number' });
 const sealedRow = { version: integer('version').notNull(), mac: bytes('mac').notNull() };
 
@@ -17,25 +17,64 @@ export const subscribers = caSchema.table('subscribers', {
   ...sealedRow,
 });
 
+/** What lasts of a credential. `line` is the one that is being carried out for it, if any. */
 export const credentials = caSchema.table(
   'credentials',
   {
     id: text('id').primaryKey(),
     subscriber: text('subscriber').notNull(),
     keyType: text('key_type').notNull(),
-    line: text('line').notNull(),
-    lineHash: text('line_hash').notNull().unique(),
-    status: text('status').notNull(),
-    keyOrder: instant('key_order').notNull(),
-    spki: bytes('spki'),
-    spkiHash: text('spki_hash').unique(),
-    attestation: text('attestation'),
+    otp: text('otp').notNull(),
+    keyVersion: integer('key_version').notNull(),
     certificate: text('certificate'),
-    certificateOrder: instant('certificate_order'),
+    organisation: text('organisation').notNull(),
+    line: text('line'),
+    status: text('status').notNull(),
     createdAt: instant('created_at').notNull(),
     ...sealedRow,
   },
-  (table) => [index('credentials_status').on(table.status)],
+  (table) => [index('credentials_subscriber').on(table.subscriber)],
+);
+
+/** A line of an organisation's list, and how far it is carried out. */
+export const lines = caSchema.table(
+  'lines',
+  {
+    lineHash: text('line_hash').primaryKey(),
+    credential: text('credential').notNull(),
+    procedure: text('procedure').notNull(),
+    list: text('list').notNull(),
+    text: text('text').notNull(),
+    status: text('status').notNull(),
+    keyVersion: integer('key_version').notNull(),
+    keyOrder: instant('key_order'),
+    spki: bytes('spki'),
+    attestation: text('attestation'),
+    certificate: text('certificate'),
+    certificateOrder: instant('certificate_order'),
+    refusal: text('refusal'),
+    createdAt: instant('created_at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [
+    index('lines_status').on(table.status),
+    index('lines_credential').on(table.credential),
+    index('lines_list').on(table.list),
+  ],
+);
+
+/** Every key that was ever attested: none comes a second time, not even after its revocation. */
+export const keys = caSchema.table(
+  'keys',
+  {
+    spkiHash: text('spki_hash').primaryKey(),
+    credential: text('credential').notNull(),
+    keyVersion: integer('key_version').notNull(),
+    spki: bytes('spki').notNull(),
+    createdAt: instant('created_at').notNull(),
+    ...sealedRow,
+  },
+  (table) => [uniqueIndex('keys_credential').on(table.credential, table.keyVersion)],
 );
 
 export const certificates = caSchema.table(
@@ -205,7 +244,10 @@ export const approvals = caSchema.table(
     at: instant('at').notNull(),
     ...sealedRow,
   },
-  (table) => [index('approvals_list').on(table.list)],
+  (table) => [
+    uniqueIndex('approvals_act').on(table.list, table.act),
+    uniqueIndex('approvals_officer').on(table.list, table.officer),
+  ],
 );
 
 export const feedOrders = caSchema.table('feed_orders', {

@@ -14,6 +14,8 @@ export type CaStore = Store<CaTables>;
 export type CaTx = Tx<CaTables>;
 
 export type Credential = typeof postgresql.credentials.$inferSelect;
+export type Line = typeof postgresql.lines.$inferSelect;
+export type KeyRow = typeof postgresql.keys.$inferSelect;
 export type AuthorityRow = typeof postgresql.authorities.$inferSelect;
 export type Revocation = typeof postgresql.revocations.$inferSelect;
 export type CrlShard = typeof postgresql.crlShards.$inferSelect;

@@ -1,0 +1,63 @@
+import { type ErrorKind, KysoError } from '../base/errors.ts';
+import { failpoint } from '../base/failpoint.ts';
+import type { Line } from '../store/ca/tables.ts';
+import { type Authority, record } from './context.ts';
+import type { Feed } from './feed.ts';
+import { issueCertificate } from './issue.ts';
+
+/** What has begun and not ended: what a restart goes on with. */
+const unfinished = ['ordered', 'attested', 'intended', 'issued'];
+
+/**
+ * From wherever an ordered line stands to `active`: signer has made its key, the certificate is issued, and signer has it.
+ * Each step leaves it where the next run can go on, and runs that meet do each step once: the store decides. While signer
+ * is away it waits.
+ * @throws KysoError of the kind for which the line was refused
+ */
+export async function carryOut(authority: Authority, feed: Feed, lineHash: string): Promise<void> {
+  const { rows, store } = authority;
+  const find = async (): Promise<Line | undefined> => {
+    const line = await rows.lines.find(store.read, { lineHash });
+    if (line?.status === 'refused')
+      throw new KysoError((line.refusal ?? 'orderRefused') as ErrorKind, 'the line was refused');
+    return line;
+  };
+  const begun = await find();
+  if (begun?.status === 'active') return;
+  feed.wake();
+  if (begun?.status === 'ordered' && begun.keyOrder !== null) await feed.delivered(begun.keyOrder);
+  await find();
+  const issued = await issueCertificate(authority, lineHash);
+  feed.wake();
+  await feed.delivered(issued.certificateOrder ?? Number.POSITIVE_INFINITY);
+  await failpoint('certificate.delivered');
+  await activate(authority, lineHash);
+}
+
+/** Signer has the certificate: from now on it is the credential's. */
+async function activate(authority: Authority, lineHash: string): Promise<void> {
+  const { rows, store } = authority;
+  await store.write(async (tx) => {
+    const line = await rows.lines.lock(tx, { lineHash, status: 'issued' });
+    const credential = line && (await rows.credentials.lock(tx, { id: line.credential }));
+    if (!credential) return;
+    const { certificate, keyVersion, procedure } = line;
+    await rows.credentials.replace(tx, credential, { status: 'active', certificate, keyVersion, line: null });
+    await rows.lines.replace(tx, line, { status: 'active' });
+    const { subscriber, id } = credential;
+    await record(authority, tx, {
+      ...{ event: 'credential.activated', result: 'done', subscriber, credential: id },
+      detail: { procedure, lineHash, keyVersion },
+    });
+  });
+}
+
+/**
+ * Goes on with everything that a former life of this process began. Resolves when nothing of it is left.
+ * @param onError is told what could not be carried out
+ */
+export async function resumeLines(authority: Authority, feed: Feed, onError: (error: unknown) => void): Promise<void> {
+  const { rows, store } = authority;
+  const lines = await Promise.all(unfinished.map((status) => rows.lines.list(store.read, { status })));
+  await Promise.all(lines.flat().map(({ lineHash }) => carryOut(authority, feed, lineHash).catch(onError)));
+}

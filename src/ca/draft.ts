@@ -1,0 +1,95 @@
+import { KysoError } from '../base/errors.ts';
+import type { Line as LineFields } from '../ipc/line.ts';
+import { type CertificateDraft, newSerialNumber } from '../pki/certificate.ts';
+import { type LintedTbs, lint } from '../pki/lint.ts';
+import { profiles, validityOf } from '../pki/profiles.ts';
+import { importSpki, keyTypeOf } from '../pki/public-key.ts';
+import type { IssuedCertificate, Line } from '../store/ca/tables.ts';
+import type { CaAuthority } from './authorities.ts';
+import type { Authority } from './context.ts';
+import { attestedKey } from './key.ts';
+import { subjectOf } from './line.ts';
+import { procedures } from './procedures.ts';
+
+/** The list of lines that a sandbox orders for itself. */
+export const sandboxList = 'sandbox';
+
+/**
+ * The certificate that a line with an attested key leads to, linted. All of it comes from the line, from the certificate
+ * before and from the attestation, which is verified once more (S76).
+ * @throws KysoError attestationInvalid, lintRefused, nameRefused
+ * @throws KysoError orderRefused — the certificate before was revoked meanwhile
+ */
+export async function draftLine(
+  authority: Authority,
+  line: Line,
+): Promise<{ draft: CertificateDraft; linted: LintedTbs; issuer: CaAuthority }> {
+  const { clock, pki } = authority;
+  if (line.list === sandboxList && authority.mode !== 'sandbox')
+    throw new KysoError('orderRefused', 'only a sandbox issues over a sandbox line');
+  const fields: LineFields = JSON.parse(line.text);
+  const procedure = procedures[fields.procedure];
+  const before = await certificateBefore(authority, fields);
+  const profile = profiles.individual;
+  const validity = procedure.validity === 'kept' ? 'new' : procedure.validity;
+  const publicKey = await keyOf(authority, line, procedure.newKey);
+  const issuer = pki.issuerOf(keyTypeOf(importSpki(publicKey)));
+  const span = validityOf(profile, validity, clock.now(), new Date(issuer.notAfter));
+  const kept = procedure.validity === 'kept' && before ? { notAfter: new Date(before.notAfter) } : {};
+  const draft = {
+    ...{
+      profile,
+      serialNumber: newSerialNumber(),
+      issuer: issuer.certificate,
+      publicKey,
+      procedure: validity,
+      ...span,
+      ...kept,
+    },
+    subject: subjectOf(fields, before && JSON.parse(before.subject)),
+  };
+  return { draft, linted: await lint(draft), issuer };
+}
+
+/** The certificate that a line follows; undefined for a first one. */
+async function certificateBefore({ rows, store }: Authority, line: LineFields): Promise<IssuedCertificate | undefined> {
+  if (line.procedure === 'issue') return undefined;
+  const before = await rows.certificates.find(store.read, { serialNumber: line.certificate });
+  if (before?.revocation === 'none') return before;
+  throw new KysoError('orderRefused', 'the certificate that this line follows was revoked or put on hold meanwhile');
+}
+
+async function keyOf(authority: Authority, line: Line, isNew: boolean): Promise<Buffer> {
+  const { rows, store } = authority;
+  const credential = await rows.credentials.find(store.read, { id: line.credential });
+  if (!credential || !line.spki) throw new KysoError('integrity', `line ${line.lineHash} has no key`);
+  if (!isNew) return line.spki;
+  return attestedKey(authority, line, credential, JSON.parse(line.attestation ?? 'null'));
+}
+
+/**
+ * The linted TBS of an intent that a former life of this process left; undefined when the same bytes no longer come
+ * out (another issuing certificate, another version of Kyso) or no longer pass.
+ */
+export async function lintAgain(
+  issuer: CaAuthority,
+  { procedure }: Line,
+  intended: IssuedCertificate,
+): Promise<LintedTbs | undefined> {
+  try {
+    const linted = await lint({
+      profile: profiles.individual,
+      procedure: procedure === 'renew' ? 'renewed' : 'new',
+      serialNumber: intended.serialNumber,
+      subject: JSON.parse(intended.subject),
+      publicKey: intended.spki,
+      notBefore: new Date(intended.notBefore),
+      notAfter: new Date(intended.notAfter),
+      issuer: issuer.certificate,
+    });
+    return linted.tbs.equals(intended.tbs) ? linted : undefined;
+  } catch (error) {
+    if (error instanceof KysoError && error.kind === 'lintRefused') return undefined;
+    throw error;
+  }
+}
