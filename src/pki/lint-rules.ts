@@ -4,7 +4,8 @@ import { extensionRules } from './lint-extensions.ts';
 import type { Rule } from './lint-rule.ts';
 import { encodeName } from './names.ts';
 import { legalEnd } from './profiles.ts';
-import { importSpki, keyTypeOf, weaknessOf } from './public-key.ts';
+import { importSpki, keyTypeOf } from './public-key.ts';
+import { weaknessOf } from './weak-key.ts';
 
 /**
  * The rules expect exact bytes rather than re-read what the generator wrote: for each field there is one right DER.

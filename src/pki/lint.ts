@@ -16,12 +16,19 @@ export type LintedTbs = { readonly [linted]: true; readonly tbs: Buffer };
 /** What is signed is kept here, out of reach of whoever holds the LintedTbs. */
 const made = new WeakMap<LintedTbs, { tbs: Buffer; issuerKey: KeyObject }>();
 
+/** Whether a key (SPKI, DER) is refused for what a list says of it: Debian's weak keys, keys in other hands (S77). */
+export type RefusedKeys = (spki: Uint8Array) => boolean | Promise<boolean>;
+
 /**
  * Builds the certificate of a draft under a throw-away signature and judges it by every rule (S75).
+ * @param isRefused asked about the subject's key
  * @throws KysoError lintRefused — names the first rule that does not hold
  * @throws KysoError nameRefused — the subject cannot stand in a certificate
  */
-export async function lint(draft: CertificateDraft): Promise<LintedTbs> {
+export async function lint(draft: CertificateDraft, isRefused: RefusedKeys = () => false): Promise<LintedTbs> {
+  if (await isRefused(draft.publicKey)) {
+    throw new KysoError('lintRefused', 'Not issued: the subject key is on a list of refused keys.');
+  }
   const tbs = await encodeTbs(draft);
   const issuerKey = importSpki(issuerSpki(draft));
   const throwAway = throwAwayKey(issuerKey);

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
-import { keyTypes } from '../crypto/algorithms.ts';
+import { type KeyTypeName, keyTypes } from '../crypto/algorithms.ts';
 import { tags } from './der.ts';
 import { readDer } from './der-reader.ts';
 
@@ -32,20 +32,9 @@ function nameOnCurve(curve: string | undefined): string | undefined {
   return Object.values(keyTypes).find((type) => type.family === 'EC' && type.opensslCurve === curve)?.name;
 }
 
-/**
- * Why an RSA or EC subject key is not acceptable, or undefined: it must be in its one DER form (named curve, point not
- * compressed), and an RSA key have an odd modulus and an odd exponent above 2^16 (S77). That a point lies on its curve
- * is checked by the import.
- */
-export function weaknessOf(spki: Uint8Array): string | undefined {
-  const jwk = importSpki(spki).export({ format: 'jwk' });
-  const canonical = createPublicKey({ key: jwk, format: 'jwk' }).export({ format: 'der', type: 'spki' });
-  if (!canonical.equals(spki)) return 'its encoding is not the canonical one';
-  if (jwk.kty !== 'RSA') return undefined;
-  const [modulus, exponent] = [Buffer.from(jwk.n ?? '', 'base64url'), Buffer.from(jwk.e ?? '', 'base64url')];
-  if ((modulus.at(-1) ?? 0) % 2 === 0) return 'its modulus is even';
-  if (exponent.length < 3 || (exponent.at(-1) ?? 0) % 2 === 0) return 'its exponent is below 65537 or even';
-  return undefined;
+/** Whether a name of `keyTypeOf` is in the algorithm table. */
+export function isListedKeyType(name: string): name is KeyTypeName {
+  return Object.hasOwn(keyTypes, name);
 }
 
 /** The key itself: the content of the BIT STRING in a SubjectPublicKeyInfo. */
