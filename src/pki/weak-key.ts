@@ -47,7 +47,7 @@ function hasSmallFactor(modulus: bigint): boolean {
 
 /**
  * Infineon's library drew primes of the form k·M + (65537^a mod M), with M the product of the first primes. Such a
- * modulus is a power of 65537 modulo every one of them, as one of 10^27 other moduli is (Nemec et al., 2017, §2.4).
+ * modulus is a power of 65537 modulo every one of them, as one of 240 million others is by chance.
  */
 const rocaResidues = primesBelow(168)
   .slice(1)
