@@ -5,7 +5,7 @@ import { recent } from '../base/recent.ts';
 import { type DigestName, digests, type KeyType, type PssParameters } from './algorithms.ts';
 import { verifiesPss } from './emsa-pss.ts';
 
-type RsaKeyType = Extract<KeyType, { family: 'RSA' }>;
+export type RsaKeyType = Extract<KeyType, { family: 'RSA' }>;
 
 /** Whether a signature is one over a digest; see `createVerifier`. Never throws. */
 export type DigestMatcher = (digestName: DigestName, digest: Uint8Array, signature: Uint8Array) => boolean;
