@@ -1,10 +1,12 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, hash, timingSafeEqual } from 'node:crypto';
 
 /** SHA-256 of the concatenation of `parts` (strings as UTF-8), 32 bytes. */
 export function sha256(...parts: (string | Uint8Array)[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  const [first = ''] = parts;
+  if (parts.length <= 1) return hash('sha256', first, 'buffer');
+  const whole = createHash('sha256');
+  for (const part of parts) whole.update(part);
+  return whole.digest();
 }
 
 /** Constant-time equality; byte strings of different length are unequal (lengths are not secret here). */

@@ -11,3 +11,6 @@ export const { and, asc, desc, eq, exists, gt, gte, inArray, isNotNull, isNull, 
   require('drizzle-orm') as typeof import('drizzle-orm');
 export const pgCore = require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
 export const sqliteCore = require('drizzle-orm/sqlite-core') as typeof import('drizzle-orm/sqlite-core');
+
+/** What a query is made of, for `direct.ts`. */
+export const { Column, Param, Placeholder, SQL: SqlText, is } = require('drizzle-orm') as typeof import('drizzle-orm');

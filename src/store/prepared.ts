@@ -1,12 +1,14 @@
 import { sha256 } from '../base/bytes.ts';
+import { direct } from './direct.ts';
 import { sql } from './drizzle.ts';
 import type { Tx } from './store.ts';
 
 /** A value that a query gets each time it runs. In `sql` texts and in `values`, `set` and conditions alike. */
 export const given = (name: string) => sql.placeholder(name);
 
-type Query<R> = { prepare(name: string): { execute(values: Record<string, unknown>): Promise<R> } };
 type Prepared<R> = { execute(values: Record<string, unknown>): Promise<R> };
+type Query<R> = { prepare(name: string): Prepared<R> };
+type Run<R> = (values: Record<string, unknown>) => Promise<R> | R;
 
 /**
  * A query of the hot path: built once for each connection instead of each time, which is what most of its time goes into
@@ -17,14 +19,15 @@ export function prepared<T, R>(
   name: string,
   build: (tx: Tx<T>) => Query<R>,
 ): (tx: Tx<T>, values: Record<string, unknown>) => Promise<R> {
-  const known = new WeakMap<object, Prepared<R>>();
-  return (tx, values) => {
-    let query = known.get(tx.db);
-    if (!query) {
-      query = build(tx).prepare(shortName(name));
-      known.set(tx.db, query);
+  const known = new WeakMap<object, Run<R>>();
+  return async (tx, values) => {
+    let run = known.get(tx.db);
+    if (!run) {
+      const query = build(tx).prepare(shortName(name));
+      run = direct<R>(query) ?? ((given) => query.execute(given));
+      known.set(tx.db, run);
     }
-    return query.execute(values);
+    return run(values);
   };
 }
 

@@ -118,7 +118,7 @@ t.test('grants, tokens and clients', async (t) => {
       return store.write((tx) => insertGrant(tx, { id, ...common, createdAt, expiresAt: createdAt + hour }));
     };
     const live = async (id: string, at = now) => (await liveGrant(store.read, id, at))?.grant.subscriber;
-    const access = async (id: string, at = now) => (await liveAccess(store.read, id, at))?.grant.id;
+    const access = async (id: string, at = now) => (await liveAccess(store.read, id, at))?.id;
     await grant('g1', now);
     await grant('g2', now);
     for (const [id, of, expiresAt] of [

@@ -125,13 +125,12 @@ export function accessTokens(jwt: JWT, key: TokenKey, issuer: string, store: Api
       const fresh = claims.iat <= now / 1000 + skew;
       if (!fresh) throw new KysoError('accessTokenInvalid', 'issued in the future');
       // By its id and never by the token's text, which has more than one spelling (S40).
-      const access = await liveAccess(store.read, claims.jti, now);
-      if (!access) throw new KysoError('accessTokenExpired', 'token or grant is not live');
-      const { grant, client } = access;
+      const grant = await liveAccess(store.read, claims.jti, now);
+      if (!grant) throw new KysoError('accessTokenExpired', 'token or grant is not live');
       if (grant.id !== claims.grant || grant.scope !== scope) throw new KysoError('accessTokenInvalid');
       if (grant.subscriber !== claims.sub || grant.client !== claims.client) throw new KysoError('accessTokenInvalid');
-      const { subscriber } = grant;
-      return { subscriber, client: grant.client, grant: grant.id, switches: switchesOf(client) };
+      const { subscriber, client } = grant;
+      return { subscriber, client, grant: grant.id, switches: switchesOf(grant) };
     },
     async revoke(token, caller) {
       const id = readJti(jwt, key, token);

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, lt } from '../drizzle.ts';
+import { and, eq, gt, isNull, lt, not, sql } from '../drizzle.ts';
 import { given, prepared } from '../prepared.ts';
 import type { AccessToken, ApiTx, Client, Grant } from './tables.ts';
 
@@ -33,7 +33,7 @@ export async function liveGrant(
 const isLive = ({ t: { clients, grants } }: ApiTx, now: number | ReturnType<typeof given>) => [
   gt(grants.expiresAt, now),
   isNull(grants.revokedAt),
-  eq(clients.suspended, false),
+  not(clients.suspended),
 ];
 
 /** Moves the end of a grant, unless it was revoked; the grant as it is now. */
@@ -84,26 +84,29 @@ export async function findAccessToken(tx: ApiTx, id: string): Promise<AccessToke
   return row;
 }
 
+/** A grant as a request needs it, and the switches of its client. */
+export type Access = Pick<Grant, 'id' | 'subscriber' | 'client' | 'scope'> & Pick<Client, 'switches'>;
+
 /** What stands behind a live access token: neither it nor its grant has ended or was revoked, and its client works. */
-export async function liveAccess(
-  tx: ApiTx,
-  id: string,
-  now: number,
-): Promise<{ grant: Grant; client: Client } | undefined> {
-  const [row] = await access(tx, { id, now });
-  return row && { grant: row.grants, client: row.clients };
+export async function liveAccess(tx: ApiTx, id: string, now: number): Promise<Access | undefined> {
+  const [found] = await access(tx, { id, now });
+  return found;
 }
 
+// Not one join of three: SQLite compiles that anew each time it runs, which takes ten times as long as running it.
 const access = prepared('accessTokens live', (tx: ApiTx) => {
   const { accessTokens, clients, grants } = tx.t;
   const now = given('now');
-  const live = [gt(accessTokens.expiresAt, now), isNull(accessTokens.revokedAt), ...isLive(tx, now)];
-  return tx.db
-    .select({ grants, clients })
+  const grant = tx.db
+    .select({ id: accessTokens.grant })
     .from(accessTokens)
-    .innerJoin(grants, eq(grants.id, accessTokens.grant))
+    .where(and(eq(accessTokens.id, given('id')), gt(accessTokens.expiresAt, now), isNull(accessTokens.revokedAt)));
+  const { id, subscriber, client, scope } = grants;
+  return tx.db
+    .select({ id, subscriber, client, scope, switches: clients.switches })
+    .from(grants)
     .innerJoin(clients, eq(clients.id, grants.client))
-    .where(and(eq(accessTokens.id, given('id')), ...live));
+    .where(and(eq(grants.id, sql`(${grant})`), ...isLive(tx, now)));
 });
 
 /** Ends one access token at once; its grant and refresh token live on (CSC v1 §11.3). */
