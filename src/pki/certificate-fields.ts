@@ -1,5 +1,7 @@
-import * as asn1 from 'asn1js';
-import { KysoError } from '../base/errors.ts';
+import { tags } from './der.ts';
+import { type DerReader, readDer } from './der-reader.ts';
+import { type Extension, readExtensions } from './extensions.ts';
+import { readSigned } from './signed.ts';
 
 /** A certificate cut into its fields, each with exactly the bytes that stand in it (tag and length included). */
 export type CertificateFields = {
@@ -13,69 +15,48 @@ export type CertificateFields = {
   validity: Buffer;
   subject: Buffer;
   spki: Buffer;
-  /** In their order; `value` is what the OCTET STRING holds. */
-  extensions: { oid: string; critical: boolean; value: Buffer }[];
+  /** In their order. */
+  extensions: Extension[];
   /** Contents of the BIT STRING. */
   signature: Buffer;
 };
 
+const what = 'an X.509 v3 certificate';
+const longestSerial = 64;
+
 /**
  * Cuts a v3 certificate with extensions into its fields (RFC 5280 §4.1), without interpreting them: that is for lint
  * and for the readers of single fields.
- * @throws KysoError document — not such a certificate, or bytes behind it
+ * @throws KysoError document — not such a certificate, an extension twice, or bytes behind it
  */
 export function certificateFields(der: Uint8Array): CertificateFields {
-  const { result, offset } = asn1.fromBER(der);
-  const [tbs, outerAlgorithm, signature] = offset === der.length ? parts(result, asn1.Sequence, 3) : [];
-  const [version, serial, innerAlgorithm, issuer, validity, subject, spki, wrapped] = parts(tbs, asn1.Sequence, 8);
-  const bits = signature instanceof asn1.BitString ? signature.valueBlock.valueHexView : undefined;
-  if (!bits || !(serial instanceof asn1.Integer) || !raw(version).equals(version3)) throw malformed();
-  const [list] = parts(wrapped, asn1.Constructed, 1);
-  return {
-    tbs: raw(tbs),
-    serialNumber: Buffer.from(serial.valueBlock.valueHexView),
-    innerAlgorithm: raw(innerAlgorithm),
-    outerAlgorithm: raw(outerAlgorithm),
-    issuer: raw(issuer),
-    validity: raw(validity),
-    subject: raw(subject),
-    spki: raw(spki),
-    extensions: parts(list, asn1.Sequence).map(extensionFields),
-    signature: Buffer.from(bits),
-  };
+  const reader = readDer(der, what);
+  const { tbs, algorithm: outerAlgorithm, signature } = readSigned(reader);
+  reader.end();
+
+  const fields = readDer(tbs, what);
+  const [serialNumber, innerAlgorithm] = readStart(fields);
+  const [issuer, validity, subject, spki] = [next(fields), next(fields), next(fields), next(fields)];
+  const wrapped = fields.enter(tags.explicit3);
+  fields.end();
+  const extensions = readExtensions(wrapped.enter(), 'any');
+  wrapped.end();
+  return { tbs, serialNumber, innerAlgorithm, outerAlgorithm, issuer, validity, subject, spki, extensions, signature };
 }
 
 /** The AlgorithmIdentifier inside a TBSCertificate, DER. */
 export function tbsAlgorithm(tbs: Uint8Array): Buffer {
-  return raw(parts(asn1.fromBER(tbs).result, asn1.Sequence, 8)[2]);
+  return readStart(readDer(tbs, what))[1];
 }
 
-/** [0] EXPLICIT INTEGER 2. */
-const version3 = Buffer.from('a003020102', 'hex');
-
-function extensionFields(extension: asn1.BaseBlock): CertificateFields['extensions'][number] {
-  const fields = parts(extension, asn1.Sequence);
-  const [oid, critical, value] = fields.length === 2 ? [fields[0], undefined, fields[1]] : fields;
-  const flag = critical === undefined || critical instanceof asn1.Boolean;
-  if (!(oid instanceof asn1.ObjectIdentifier) || !flag || !(value instanceof asn1.OctetString)) throw malformed();
-  return {
-    oid: oid.getValue(),
-    critical: critical?.valueBlock.value ?? false,
-    value: Buffer.from(value.valueBlock.valueHexView),
-  };
+/** `[0] EXPLICIT INTEGER 2`, the serial number and the algorithm. */
+function readStart(fields: DerReader): [Buffer, Buffer] {
+  const version = fields.enter(tags.explicit0);
+  if (version.small() !== 2) throw version.malformed();
+  version.end();
+  return [fields.integer(longestSerial), next(fields)];
 }
 
-function parts(block: asn1.BaseBlock | undefined, type: typeof asn1.Constructed, count?: number): asn1.BaseBlock[] {
-  const children = block instanceof type ? block.valueBlock.value : [];
-  if (children.length === 0 || (count !== undefined && children.length !== count)) throw malformed();
-  return children;
-}
-
-function raw(block: asn1.BaseBlock | undefined): Buffer {
-  if (!block) throw malformed();
-  return Buffer.from(block.valueBeforeDecodeView);
-}
-
-function malformed(): KysoError {
-  return new KysoError('document', 'not an X.509 v3 certificate');
+function next(fields: DerReader): Buffer {
+  return fields.element(tags.sequence).raw;
 }

@@ -12,8 +12,13 @@ export const tags = {
   oid: 0x06,
   enumerated: 0x0a,
   utf8String: 0x0c,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
+  universalString: 0x1c,
+  bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
   context0: 0x80,
@@ -23,6 +28,7 @@ export const tags = {
   explicit0: 0xa0,
   explicit1: 0xa1,
   explicit2: 0xa2,
+  explicit3: 0xa3,
 } as const;
 
 export const sequence = (...contents: Uint8Array[]): Buffer => der(tags.sequence, ...contents);

@@ -1,5 +1,6 @@
-import * as asn1 from 'asn1js';
-import { KysoError } from '../base/errors.ts';
+import { isUtf8 } from 'node:buffer';
+import { tags } from './der.ts';
+import { type DerReader, type Element, readDer } from './der-reader.ts';
 
 /** Short names of RFC 4514 §3, and `emailAddress` as the usual tools print it; other types stand as their OID. */
 const shortNames: Record<string, string> = {
@@ -21,38 +22,52 @@ const shortNames: Record<string, string> = {
  * @throws KysoError document — the bytes are no Name
  */
 export function distinguishedName(name: Uint8Array): string {
-  const { result, offset } = asn1.fromBER(name);
-  if (offset !== name.length) throw new KysoError('document', 'a distinguished name is not DER');
-  return children(result, asn1.Sequence)
-    .reverse()
-    .map((rdn) =>
-      children(rdn, asn1.Set)
-        .map((attribute) => attributeText(attribute))
-        .join('+'),
-    )
-    .join(',');
-}
-
-function attributeText(attribute: asn1.BaseBlock): string {
-  const [type, value] = children(attribute, asn1.Sequence);
-  if (!(type instanceof asn1.ObjectIdentifier) || !value) throw new KysoError('document', 'not a name attribute');
-  const oid = type.getValue();
-  const shortName = shortNames[oid];
-  if (shortName === undefined || !isText(value)) {
-    return `${shortName ?? oid}=#${Buffer.from(value.valueBeforeDecodeView).toString('hex')}`;
+  const rdns = readDer(name, 'a distinguished name');
+  const texts: string[] = [];
+  while (rdns.follows()) {
+    texts.push(rdns.enter(tags.set).list(mostAttributes, attributeText).join('+'));
   }
-  return `${shortName}=${escapeValue(value.getValue())}`;
+  return texts.toReversed().join(',');
 }
 
-function isText(value: asn1.BaseBlock): value is asn1.BaseBlock & { getValue(): string } {
-  return [
-    asn1.Utf8String,
-    asn1.PrintableString,
-    asn1.IA5String,
-    asn1.TeletexString,
-    asn1.BmpString,
-    asn1.UniversalString,
-  ].some((type) => value instanceof type);
+/** How many attributes one RDN may hold. */
+const mostAttributes = 16;
+
+function attributeText(list: DerReader): string {
+  const fields = list.enter();
+  const oid = fields.oid();
+  const value = fields.element();
+  fields.end();
+  const shortName = shortNames[oid];
+  const text = shortName === undefined ? undefined : textOf(value);
+  return text === undefined || !text.isWellFormed()
+    ? `${shortName ?? oid}=#${value.raw.toString('hex')}`
+    : `${shortName}=${escapeValue(text)}`;
+}
+
+/** The text of a string type; undefined for other types and for bytes that are no text of their type. */
+function textOf({ tag, content }: Element): string | undefined {
+  switch (tag) {
+    case tags.utf8String:
+      return isUtf8(content) ? content.toString('utf8') : undefined;
+    case tags.printableString:
+    case tags.ia5String:
+    case tags.teletexString:
+      return content.toString('latin1');
+    case tags.bmpString:
+      return content.length % 2 === 0 ? Buffer.from(content).swap16().toString('utf16le') : undefined;
+    case tags.universalString:
+      return universalText(content);
+    default:
+      return undefined;
+  }
+}
+
+function universalText(content: Buffer): string | undefined {
+  if (content.length % 4 !== 0) return undefined;
+  const points = Array.from({ length: content.length / 4 }, (_, index) => content.readUInt32BE(index * 4));
+  if (points.some((point) => point > 0x10ffff)) return undefined;
+  return points.map((point) => String.fromCodePoint(point)).join('');
 }
 
 /** RFC 4514 §2.4: specials get a backslash, controls their hex pair, and blanks only where they would be lost. */
@@ -61,9 +76,4 @@ function escapeValue(text: string): string {
     .replace(/[\\"+,;<>]/g, '\\$&')
     .replace(/[\u0000-\u001f\u007f]/g, (control) => `\\${Buffer.from(control).toString('hex').toUpperCase()}`)
     .replace(/^[ #]|(?!^) $/g, '\\$&');
-}
-
-function children(block: asn1.BaseBlock, type: typeof asn1.Sequence | typeof asn1.Set): asn1.BaseBlock[] {
-  if (!(block instanceof type)) throw new KysoError('document', 'a distinguished name has the wrong shape');
-  return [...block.valueBlock.value];
 }
