@@ -5,7 +5,7 @@ import { ocspAnswers } from '../../src/http/pki/ocsp-answers.ts';
 import { caContract } from '../../src/ipc/ca-contract.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
 import { refused } from '../helpers/refused.ts';
-import { scriptedPeer } from './helpers.ts';
+import { scriptedPeer, startApi } from './helpers.ts';
 
 const hour = 3_600_000;
 const request = Buffer.from('a request');
@@ -143,4 +143,52 @@ t.test('an allowance for each source', async (t) => {
   t.same(times('a', 2), [true, false], 'two a second; a refusal costs nothing');
   clock.advance(3_600_000);
   t.same(times('a', 4), [true, true, true, false], 'never more than at first');
+});
+
+t.test('one source may have a thousand things signed at once, and is given what is kept without a bound', async (t) => {
+  const { app, ca, clock } = await startApi(t, { config: { trustedProxies: ['127.0.0.1'] } });
+  const media = { ocsp: 'application/ocsp-request', tsa: 'application/timestamp-query' };
+  const send = async (what: keyof typeof media, body: string, source: string) => {
+    const url = what === 'tsa' ? '/tsa' : '/pki/ocsp';
+    const headers = { 'content-type': media[what], 'x-forwarded-for': source };
+    return app.inject({ method: 'POST', url, payload: Buffer.from(body), headers });
+  };
+  const now = clock.now();
+  const kept = { revision: 'epoch/1', thisUpdate: now, renewAt: now + hour / 2, nextUpdate: now + hour };
+  const response = Buffer.from('signed').toString('base64');
+  ca.script['ocsp.answer'] = ({ request }) => ({ response, ...(request === 'a2VwdA==' && { kept }) });
+  ca.script['timestamp.answer'] = () => ({ response });
+  ca.script['ocsp.revision'] = () => ({ revision: 'epoch/1' });
+
+  t.equal((await send('ocsp', 'kept', '192.0.2.1')).body, 'signed');
+  for (let n = 0; n < 500; n += 1) await send('ocsp', `with nonce ${n}`, '192.0.2.1');
+  for (let n = 0; n < 498; n += 1) await send('tsa', 'query', '192.0.2.1');
+  t.equal((await send('tsa', 'query', '192.0.2.1')).body, 'signed', 'the thousandth');
+  const tryLater = '30030a0103';
+  t.equal((await send('ocsp', 'with nonce', '192.0.2.1')).rawPayload.toString('hex'), tryLater);
+  const refusal = await send('tsa', 'query', '192.0.2.1');
+  t.same([refusal.statusCode, refusal.headers['retry-after']], [429, '1']);
+  t.equal((await send('ocsp', 'kept', '192.0.2.1')).body, 'signed', 'what is kept costs nothing');
+  t.equal((await send('tsa', 'query', '192.0.2.2')).body, 'signed', 'somebody else is not held up');
+});
+
+t.test('what all ask for at once has a bound, too', async (t) => {
+  const { app, ca } = await startApi(t);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  ca.script['timestamp.answer'] = async () => {
+    await promise;
+    return { response: Buffer.from('signed').toString('base64') };
+  };
+  const ask = () =>
+    app.inject({
+      method: 'POST',
+      url: '/tsa',
+      payload: 'x',
+      headers: { 'content-type': 'application/timestamp-query' },
+    });
+  const all = Array.from({ length: 300 }, ask);
+  setTimeout(resolve, 200);
+  const statuses = (await Promise.all(all)).map(({ statusCode }) => statusCode);
+  t.equal(statuses.filter((status) => status === 200).length, 256);
+  t.equal(statuses.filter((status) => status === 503).length, 44);
 });
