@@ -22,8 +22,8 @@ type Request = Params<SignerContract, 'credentials.authorize'>;
  * Makes a SAD for exactly these hashes (SCAL2): status, one-time code, PIN, in this order (design §3 step 4). Between
  * here and signing, nothing at rest can open the key; the SAD carries the missing part. With `openSlots` there may be
  * fewer hashes than signatures: extendTransaction names the rest.
- * @throws KysoError feedStale | clockUntrusted | credentialUnknown | credentialDisabled | certificateExpired |
- *   keyUnusable | digestLength | numSignaturesInvalid | otpInvalid | otpLocked | pinInvalid | pinLocked
+ * @throws KysoError feedStale | clockUntrusted | credentialUnknown | certificateStatus | certificateExpired |
+ *   credentialDisabled | unavailable | keyUnusable | digestLength | numSignaturesInvalid | otpInvalid | otpLocked | pinInvalid | pinLocked
  */
 export async function authorize(
   signer: Signer,
@@ -39,6 +39,7 @@ export async function authorize(
 
   const key = await signer.rows.keys.find(signer.store.read, { id: credential.key });
   if (!key) throw new KysoError('integrity', 'a credential without a key');
+  if (key.endedAt !== null) throw anotherKey();
   assertOpens(signer, key); // before a code is used up for it
   if (credential.otp === 'email') await claimEmailCode(signer, credential, request);
   else await claimCode(signer, subscriber, request.otp, request.request);
@@ -59,6 +60,9 @@ export async function authorize(
   }
 }
 
+/** The next try finds the key that took over in the middle of this one. */
+const anotherKey = () => new KysoError('unavailable', 'another key takes over at this moment');
+
 type Opened = { credential: Credential; key: Key; dek: Buffer; digest: DigestName; digests: Buffer[] };
 
 async function mintSad(signer: Signer, request: Request, { credential, key, dek, digest, digests }: Opened) {
@@ -73,7 +77,8 @@ async function mintSad(signer: Signer, request: Request, { credential, key, dek,
     ...{ origin: id, capAt: createdAt + transactionCap },
   };
   await signer.store.write(async (tx) => {
-    await holdUsable(signer, tx, subscriber, credential.id);
+    const usable = await holdUsable(signer, tx, subscriber, credential.id);
+    if (usable.credential.key !== key.id) throw anotherKey();
     await insertAuthorization(signer, tx, row, createdAt, digests);
     const factors = await signer.rows.factors.lock(tx, { subscriber });
     if (factors) await signer.rows.factors.replace(tx, factors, pinCleared);

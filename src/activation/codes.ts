@@ -23,7 +23,7 @@ type Request = Params<SignerContract, 'credentials.sendOTP'>;
 /**
  * credentials/sendOTP: makes a code for this credential and login, in place of the one before, and has it sent by
  * e-mail. It goes to notify sealed and is kept here only as an HMAC under a key of the token (S45).
- * @throws KysoError credentialUnknown | credentialDisabled | certificateExpired; otpNotOnline — the codes of this
+ * @throws KysoError credentialUnknown | certificateStatus | certificateExpired | credentialDisabled; otpNotOnline — the codes of this
  *   credential come from an app; otpLocked | tooManyRequests
  */
 export async function sendOTP(signer: Signer, request: Request): Promise<Record<string, never>> {

@@ -27,20 +27,28 @@ export async function describeCredential(
   { subscriber, credentialID }: { subscriber: string; credentialID: string },
 ) {
   const credential = await ownCredential(signer, signer.store.read, subscriber, credentialID);
-  const expired = credential.notAfter <= signer.time.now();
   const keyType = credential.keyType as KeyTypeName;
-  // A frozen account disables the key and leaves the certificate as it is.
+  // A frozen account and a block disable the key and leave the certificate as it is.
   const person = await signer.rows.subscribers.find(signer.store.read, { id: subscriber });
   const signAlgos = signer.token.signAlgos(keyType);
-  const usable = !expired && !credential.blocked && person?.status === 'active' && signAlgos.length > 0;
+  const certStatus = statusOf(credential, signer.time.now());
+  const mayUse = !credential.blocked && person?.status === 'active';
+  const usable = certStatus === 'valid' && mayUse && signAlgos.length > 0;
   return {
     keyStatus: usable ? ('enabled' as const) : ('disabled' as const),
     keyType,
     signAlgos,
     otp: credential.otp as 'totp' | 'email',
-    certStatus: expired ? ('expired' as const) : credential.blocked ? ('suspended' as const) : ('valid' as const),
+    certStatus,
     chain: JSON.parse(credential.chain) as string[],
   };
+}
+
+/** The certificate's status in the words of CSC. */
+function statusOf({ certificateStatus, notAfter }: Credential, now: number) {
+  if (certificateStatus === 'revoked') return 'revoked' as const;
+  if (notAfter <= now) return 'expired' as const;
+  return certificateStatus === 'hold' ? ('suspended' as const) : ('valid' as const);
 }
 
 /** @throws KysoError credentialUnknown — the same for one that does not exist and for somebody else's (S19) */
@@ -55,7 +63,7 @@ export type Usable = { credential: Credential; person: Subscriber };
 
 /**
  * A credential that may sign now, of an account that is active (S10).
- * @throws KysoError credentialUnknown | credentialDisabled | certificateExpired
+ * @throws KysoError credentialUnknown | certificateStatus | certificateExpired | credentialDisabled
  */
 export async function usableCredential(signer: Signer, subscriber: string, id: string): Promise<Usable> {
   const { store, rows } = signer;
@@ -80,7 +88,8 @@ export async function holdUsable(
 function assertUsable({ time }: Pick<Signer, 'time'>, credential?: Credential, person?: Subscriber): Usable {
   const now = time.now();
   if (!credential) throw new KysoError('credentialUnknown');
-  if (credential.blocked || person?.status !== 'active') throw new KysoError('credentialDisabled');
+  if (credential.certificateStatus !== 'good') throw new KysoError('certificateStatus');
   if (credential.notAfter <= now || credential.notBefore > now) throw new KysoError('certificateExpired');
+  if (credential.blocked || person?.status !== 'active') throw new KysoError('credentialDisabled');
   return { credential, person };
 }

@@ -24,8 +24,8 @@ type Request = Params<SignerContract, 'credentials.extendTransaction'>;
  * every hash that is not spent. Hashes of the request that are not among those fill open slots. It never raises the
  * total, never replaces a hash, and lives no longer than an hour from authorize (design §4, which overrules the CSC
  * reference §4.9).
- * @throws KysoError feedStale | clockUntrusted | sadInvalid | sadExpired | credentialUnknown | credentialDisabled |
- *   certificateExpired | digestLength | hashNotAuthorized
+ * @throws KysoError feedStale | clockUntrusted | sadInvalid | sadExpired | credentialUnknown | certificateStatus |
+ *   certificateExpired | credentialDisabled | digestLength | hashNotAuthorized
  */
 export async function extendTransaction(
   signer: Signer,

@@ -1,13 +1,14 @@
-import { type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import { Compile } from 'typebox/compile';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
 import { limit } from '../base/limit.ts';
-import { type Attestation, FeedPayload, type Order, orderHash, type SignedFeed } from '../ipc/feed.ts';
+import { FeedPayload, type Order, orderHash, type SignedFeed } from '../ipc/feed.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
-import { record, type Signer } from './context.ts';
+import { block, installCertificate, setStatus } from './certificates.ts';
+import type { Signer } from './context.ts';
 import { type FeedPlace, formatPlace, parsePlace } from './feed-state.ts';
-import { attestationOf, prepareKey } from './keys.ts';
+import { type KeyAnswer, keyAnswerOf, prepareKey } from './keys.ts';
 import { readSetting } from './settings.ts';
 import { prepareSubscriber } from './subscribers.ts';
 
@@ -16,7 +17,7 @@ const payloadSchema = Compile(FeedPayload);
 type OrderPayload = Extract<FeedPayload, { type: 'order' }>;
 
 /** What an order changes, to be committed together with the feed's new position, and what ca gets for it. */
-type Prepared = { commit: (tx: SignerTx) => Promise<void>; attestation?: Attestation };
+type Prepared = { commit: (tx: SignerTx) => Promise<void>; answer?: KeyAnswer };
 
 /**
  * Takes one message of ca's feed. Orders are applied once, in the order of their numbers, each in one commit with its
@@ -25,7 +26,7 @@ type Prepared = { commit: (tx: SignerTx) => Promise<void>; attestation?: Attesta
  */
 export function feedReceiver(signer: Signer, caKey: KeyObject) {
   const oneAtATime = limit(1);
-  return async (message: SignedFeed): Promise<{ number: number; attestation?: Attestation }> => {
+  return async (message: SignedFeed): Promise<{ number: number } & Partial<KeyAnswer>> => {
     const payload = readPayload(message, caKey);
     if (payload.type === 'order') {
       return oneAtATime(() => receiveOrder(signer, payload, orderHash(message.payload)));
@@ -74,11 +75,11 @@ async function receiveOrder(signer: Signer, { number, previous, at, order }: Ord
     await failpoint('order.applied');
     if (first) {
       signer.feed.applied({ number, head });
-      return { number, ...(prepared.attestation && { attestation: prepared.attestation }) };
+      return { number, ...prepared.answer };
     }
   }
-  const attestation = order.kind === 'makeKey' ? await attestationOf(signer, order.credentialID) : undefined;
-  return { number: (await refreshPlace(signer)).number, ...(attestation && { attestation }) };
+  const answer = order.kind === 'makeKey' ? await keyAnswerOf(signer, order) : undefined;
+  return { number: (await refreshPlace(signer)).number, ...answer };
 }
 
 /** Moves the feed to `place`, and holds its place until the commit. False when another signer was faster. */
@@ -102,66 +103,4 @@ async function prepare(signer: Signer, order: Order, at: number): Promise<Prepar
     case 'block':
       return { commit: (tx) => block(signer, tx, order) };
   }
-}
-
-/**
- * Gives a credential its certificate, which must be for this credential's key (S11). One that comes again after a restore
- * may be for a key that was lost with the store: then the credential stays without a certificate, and the log says so.
- */
-async function installCertificate(
-  signer: Signer,
-  tx: SignerTx,
-  order: Extract<Order, { kind: 'certificate' }>,
-  at: number,
-): Promise<void> {
-  const { credentialID, chain } = order;
-  const key = await signer.rows.keys.find(tx, { credential: credentialID });
-  const credential = await signer.rows.credentials.lock(tx, { id: credentialID });
-  if (!key || !credential) throw new KysoError('orderRefused', 'a certificate for an unknown credential');
-  const certificate = new X509Certificate(Buffer.from(chain[0]!, 'base64'));
-  if (!certificate.publicKey.export({ type: 'spki', format: 'der' }).equals(key.spki)) {
-    if (at >= signer.epochStartedAt) throw new KysoError('orderRefused', 'a certificate for another key');
-    const lost = { subscriber: credential.subscriber, credential: credentialID };
-    return record(signer, tx, { event: 'certificate.keyLost', actor: 'ca', result: 'refused', ...lost });
-  }
-  const notBefore = certificate.validFromDate.getTime();
-  const notAfter = certificate.validToDate.getTime();
-  await signer.rows.credentials.replace(tx, credential, { chain: JSON.stringify(chain), notBefore, notAfter });
-  const detail = { serial: certificate.serialNumber };
-  await record(signer, tx, {
-    event: 'certificate.installed',
-    actor: 'ca',
-    result: 'done',
-    subscriber: credential.subscriber,
-    credential: credentialID,
-    detail,
-  });
-}
-
-async function block(signer: Signer, tx: SignerTx, order: Extract<Order, { kind: 'block' }>): Promise<void> {
-  const { credentialID, blocked, reason } = order;
-  const credential = await signer.rows.credentials.lock(tx, { id: credentialID });
-  if (!credential) throw new KysoError('orderRefused', 'block of an unknown credential');
-  await signer.rows.credentials.replace(tx, credential, { blocked });
-  const event = blocked ? 'credential.blocked' : 'credential.unblocked';
-  await record(signer, tx, {
-    event,
-    actor: 'ca',
-    result: 'done',
-    subscriber: credential.subscriber,
-    credential: credentialID,
-    detail: { reason },
-  });
-}
-
-async function setStatus(signer: Signer, tx: SignerTx, order: Extract<Order, { kind: 'status' }>): Promise<void> {
-  const { credentialID, serialNumber, status, reason } = order;
-  const credential = await signer.rows.credentials.lock(tx, { id: credentialID });
-  if (!credential) throw new KysoError('orderRefused', 'the status of an unknown credential');
-  await signer.rows.credentials.replace(tx, credential, { certificateStatus: status });
-  const { subscriber } = credential;
-  await record(signer, tx, {
-    ...{ event: `certificate.${status}`, actor: 'ca', result: 'done', subscriber, credential: credentialID },
-    detail: { serial: serialNumber, reason },
-  });
 }

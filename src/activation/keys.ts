@@ -15,6 +15,9 @@ import { assertLive } from './key-versions.ts';
 import { assertSameCustody, noteKeyKind } from './usable-keys.ts';
 
 type MakeKeyOrder = Extract<Order, { kind: 'makeKey' }>;
+/** What ca gets for a key that was made. */
+export type KeyAnswer = { attestation: Attestation };
+
 type KeyFacts = Pick<Key, 'id' | 'subscriber' | 'keyVersion' | 'keyType' | 'spki' | 'kek' | 'mechanism'>;
 
 /** What the layers around a key are bound to: none of them opens for another key, person or version (design §3 step 2). */
@@ -29,9 +32,10 @@ function facts(key: KeyFacts, use: 'blob' | 'dek') {
  * attestation and the change to commit.
  */
 export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
-  const { credentialID, subscriber, keyType } = order;
+  const { credentialID, subscriber, keyType, keyVersion = 1 } = order;
   const vault = await signer.rows.vaults.find(signer.store.read, { subscriber });
   if (!vault) throw new KysoError('orderRefused', 'no such subscriber');
+  await assertNext(signer, order);
 
   const kek = signer.versions.kek.current;
   const id = newId();
@@ -40,7 +44,7 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
   const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek, name: id });
   await failpoint('key.generated');
   const lineHash = Buffer.from(order.lineHash, 'base64');
-  const base = { id, subscriber, keyVersion: 1, keyType, spki, kek, mechanism };
+  const base = { id, subscriber, keyVersion, keyType, spki, kek, mechanism };
   const dek = randomBytes(32);
   const sealedBlob = seal(dek, wrapped, facts(base, 'blob'));
   const sealedDek = await sealTo(vault.publicKey, dek, facts(base, 'dek')).finally(() => wipe(dek, wrapped));
@@ -64,20 +68,16 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
       sealedDek,
       lineHash,
       attestation: JSON.stringify(attestation),
-      endedAt: null,
-      createdAt,
+      ...{ request: null, serials: '[]', endsAt: null, endedAt: null, createdAt },
     });
-    const noCertificate = { blocked: false, certificateStatus: 'good', chain: '[]', notBefore: 0, notAfter: 0 };
-    await signer.rows.credentials.insert(tx, {
-      id: credentialID,
-      subscriber,
-      key: base.id,
-      keyType,
-      otp: order.otp,
-      createdAt,
-      ...noCertificate,
-    });
-    const detail = { key: base.id, keyType, spki: sha256(spki).toString('hex'), lineHash: lineHash.toString('hex') };
+    if (keyVersion === 1) {
+      await signer.rows.credentials.insert(tx, {
+        ...{ id: credentialID, subscriber, key: base.id, keyType, otp: order.otp, createdAt, blocked: false },
+        ...{ chain: '[]', serial: '', certificate: '', certificateStatus: 'good', notBefore: 0, notAfter: 0 },
+      });
+    }
+    const hashes = { spki: sha256(spki).toString('hex'), lineHash: lineHash.toString('hex') };
+    const detail = { key: base.id, keyType, keyVersion, ...hashes };
     await record(signer, tx, {
       event: 'key.made',
       actor: 'ca',
@@ -87,13 +87,24 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
       detail,
     });
   };
-  return { attestation, commit };
+  return { answer: { attestation }, commit };
 }
 
-/** The attestation that was given when the credential's key was made; for an order that ca sends again. */
-export async function attestationOf(signer: Signer, credential: string): Promise<Attestation | undefined> {
-  const key = await signer.rows.keys.find(signer.store.read, { credential });
-  return key && JSON.parse(key.attestation);
+/** The first key makes the credential, each further one is for a credential that has all those before it. */
+async function assertNext({ rows, store }: Signer, { credentialID, subscriber, keyVersion = 1 }: MakeKeyOrder) {
+  const keys = await rows.keys.list(store.read, { credential: credentialID });
+  if (keys.some((key) => key.subscriber !== subscriber || key.keyVersion >= keyVersion))
+    throw new KysoError('orderRefused', 'this credential is somebody else’s, or has a key of this version');
+  if (keyVersion > 1 && keys.length === 0) throw new KysoError('orderRefused', 'a further key without a first one');
+}
+
+/** What was answered when the key of an order was made; for an order that ca sends again. */
+export async function keyAnswerOf(
+  { rows, store }: Signer,
+  { credentialID: credential, keyVersion = 1 }: MakeKeyOrder,
+): Promise<KeyAnswer | undefined> {
+  const key = await rows.keys.find(store.read, { credential, keyVersion });
+  return key && { attestation: JSON.parse(key.attestation) };
 }
 
 async function attest(signer: Signer, payload: AttestationPayload): Promise<Attestation> {

@@ -34,8 +34,9 @@ async function renewKeys(signer: Signer, opened: Opened): Promise<void> {
   const { rows, store } = signer;
   const credentials = await rows.credentials.list(store.read, { subscriber: opened.vault.subscriber });
   for (const credential of credentials) {
-    const key = await rows.keys.find(store.read, { id: credential.key });
-    if (key && key.kek !== signer.versions.kek.current) await renewKey(signer, opened, key);
+    // Further keys, too, whose certificate is still to come.
+    for (const key of await rows.keys.list(store.read, { credential: credential.id }))
+      if (key.endedAt === null && key.kek !== signer.versions.kek.current) await renewKey(signer, opened, key);
   }
 }
 

@@ -36,7 +36,7 @@ type Request = Params<SignerContract, 'signatures.signHash'>;
  * Checks a signHash request against its SAD and spends the hashes, with the intent's log leaf, in one durable commit,
  * under the id `signing`. The token has not been touched when this rejects, and nothing is spent then.
  * @throws KysoError what is wrong first, in the order of CSC v1 §11.9: sadInvalid | credentialUnknown | signAlgoInvalid |
- *   hashAlgoInvalid | digestLength | sadExpired | credentialDisabled | certificateExpired | hashNotAuthorized;
+ *   hashAlgoInvalid | digestLength | sadExpired | certificateStatus | certificateExpired | credentialDisabled | hashNotAuthorized;
  *   requestRunning
  */
 export async function spend(signer: Signer, request: Request, signing: string): Promise<SpentAuthorization> {

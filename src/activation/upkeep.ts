@@ -1,8 +1,10 @@
+import { allOf } from '../base/all-of.ts';
 import { sequenceLeaves } from '../store/log.ts';
 import { deleteAuthorizations, endedBefore } from '../store/signer/authorizations.ts';
 import { deleteKeys, expiredKeys } from '../store/signer/idempotency-keys.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
+import { destroyEndedKeys, endExpiredKeys } from './end-key.ts';
 import { refreshVersions } from './key-versions.ts';
 import { recordRefusals } from './refusals.ts';
 import { destroyRetired } from './rotation.ts';
@@ -20,7 +22,7 @@ const longestSigning = 2 * 60_000;
 /**
  * What has to happen by itself, called about once a second: the sealed DEK of an ended authorization is wiped, its rows
  * and kept answers are forgotten later, signings whose end was not recorded end as unknown, a new authenticator app takes
- * the place of the old one, retired keys are destroyed, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One
+ * the place of the old one, keys whose certificates are over end, what is retired or ended is destroyed, time and refusals are recorded, and on PostgreSQL new log leaves get their positions. One
  * part that fails, such as a row that somebody tampered with, does not stop the others.
  * @throws the first failure, when everything was tried
  */
@@ -39,16 +41,12 @@ export async function upkeep(signer: Signer): Promise<void> {
       recordRefusals(signer),
       finishMoves(signer),
       refreshVersions(signer).then(() => destroyRetired(signer)),
+      endExpiredKeys(signer).finally(() => destroyEndedKeys(signer)),
     ]);
   } finally {
     // Last, so that what was just recorded gets its position, too.
     if (store.read.engine === 'postgresql') await placeLeaves(signer);
   }
-}
-
-/** Waits for all of them. @throws the first failure */
-async function allOf(parts: unknown[]): Promise<void> {
-  for (const part of await Promise.allSettled(parts)) if (part.status === 'rejected') throw part.reason;
 }
 
 async function wipeEnded(signer: Signer, now: number): Promise<void> {

@@ -18,7 +18,8 @@ export const Order = Type.Union([
   }),
   /**
    * A key pair for a credential; signer answers with its attestation over {credential, subscriber, spki, lineHash}.
-   * `keyVersion` 2 and above: a further key for the same credential, which takes over when its certificate comes.
+   * `keyVersion` 2 and above: a further key for the same credential, which takes over when its certificate comes; its
+   * `otp` changes nothing.
    * `subject` (DER Name): signer answers with a PKCS#10 request for it, too, which proves that it has the key.
    */
   Closed({
@@ -40,7 +41,6 @@ export const Order = Type.Union([
     credentialID: Id,
     chain: Type.Array(Bytes(16_384), { minItems: 1, maxItems: 5 }),
   }),
-  /** Signing off (`blocked: true`) or on again, by ca's decision. */
   /**
    * What became of the credential's certificate; after `revoked` its key is destroyed. `sourceAt`: when an outside
    * authority said so.
@@ -53,6 +53,7 @@ export const Order = Type.Union([
     reason: Text(100),
     sourceAt: Type.Optional(Instant),
   }),
+  /** Signing off (`blocked: true`) or on again, by ca's decision. */
   Closed({ kind: Type.Literal('block'), credentialID: Id, blocked: Type.Boolean(), reason: Text(100) }),
 ]);
 export type Order = Static<typeof Order>;

@@ -128,7 +128,7 @@ export const signerContract = {
       /** The OIDs of `key.algo`: what key and token can do, preferred first. */
       signAlgos: Type.Array(Oid),
       otp: OtpField,
-      certStatus: Type.Union([Type.Literal('valid'), Type.Literal('expired'), Type.Literal('suspended')]),
+      certStatus: Type.Enum(['valid', 'expired', 'revoked', 'suspended']),
       chain: Type.Array(Bytes(16_384)),
     }),
   },

@@ -41,7 +41,8 @@ export type CrlDraft = {
   entries: Uint8Array;
   /**
    * The address under which this CRL is a shard: it covers those certificates only that name the same address, byte by
-   * byte. Absent when it covers all certificates of its issuer.
+   * byte. Absent when it covers all certificates of its issuer. A root's CRL never states it: it has to cover the
+   * root's own certificate, which names no address (OpenSSL asks for that with -crl_check_all).
    */
   distributionPoint?: string;
 };
@@ -51,9 +52,10 @@ export type CrlDraft = {
  * @throws KysoError document — the issuer's certificate cannot be read
  */
 export function crlTbs(draft: CrlDraft): Buffer {
-  const { number, thisUpdate, nextUpdate, entries, distributionPoint } = draft;
+  const { number, thisUpdate, nextUpdate, entries } = draft;
   if (nextUpdate <= thisUpdate) throw new KysoError('internal', 'a CRL that ends before it begins');
-  const { subject, spki } = certificateFields(draft.issuerCertificate);
+  const { issuer, subject, spki } = certificateFields(draft.issuerCertificate);
+  const distributionPoint = issuer.equals(subject) ? undefined : draft.distributionPoint;
   const identifier = sequence(der(tags.context0, keyIdentifier(spki)));
   return sequence(
     integer(1),
@@ -76,7 +78,7 @@ export function crlTbs(draft: CrlDraft): Buffer {
 }
 
 /** `[0] DistributionPointName { [0] fullName { [6] URI } }` (RFC 5280 §4.2.1.13). */
-export function pointName(url: string): Buffer {
+function pointName(url: string): Buffer {
   return der(tags.explicit0, der(tags.explicit0, der(tags.uri, Buffer.from(url, 'ascii'))));
 }
 

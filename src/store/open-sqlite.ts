@@ -12,9 +12,12 @@ const { drizzle } = require('drizzle-orm/better-sqlite3') as typeof import('driz
 /** How many waiting transactions may share one commit. More would only lengthen what each of them waits. */
 const maxGroup = 64;
 
+/** How long a connection waits for a lock of another process, in milliseconds. */
+const busyTimeout = 5_000;
+
 /** A connection with the settings of design §7: WAL, every commit on disk before it is reported, deleted means wiped. */
 export function connectSqlite(file: string, options: { readonly?: boolean } = {}): Database.Database {
-  const db = new Database(file, { timeout: 5_000, ...options });
+  const db = new Database(file, { timeout: busyTimeout, ...options });
   try {
     db.pragma('foreign_keys = ON');
     if (!options.readonly) {
@@ -45,6 +48,18 @@ function rememberStatements(db: Database.Database): void {
   db.prepare = recent(statements, (text) => compile(text)) as typeof db.prepare;
 }
 
+/** Empties the write-ahead log. Whoever reads in it is not waited for, since everybody else would wait, too. */
+function truncate(db: Database.Database): void {
+  db.pragma('busy_timeout = 0');
+  try {
+    const [answer] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    if (answer?.busy !== 0)
+      throw new KysoError('unavailable', 'the write-ahead log is being read, and was not emptied');
+  } finally {
+    db.pragma(`busy_timeout = ${busyTimeout}`);
+  }
+}
+
 type Job = { run: () => Promise<void>; settle: (failure?: unknown) => void; error?: unknown };
 
 /**
@@ -55,6 +70,7 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
   const writer = connectSqlite(file);
   const reader = connectSqlite(file, { readonly: true });
   const queue: Job[] = [];
+  const between: (() => void)[] = [];
   let draining: Promise<void> | undefined;
   let closed = false;
 
@@ -111,7 +127,11 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
   }
 
   async function drain(): Promise<void> {
-    while (queue.length > 0) await commitGroup(queue.splice(0, maxGroup));
+    while (queue.length + between.length > 0) {
+      // Between two groups no transaction is open.
+      for (const work of between.splice(0)) work();
+      if (queue.length > 0) await commitGroup(queue.splice(0, maxGroup));
+    }
     draining = undefined;
   }
 
@@ -130,11 +150,19 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
         // Starts in a later turn, so that requests which arrive together share the commit.
         draining ??= new Promise<void>((start) => setImmediate(start)).then(drain);
       }),
-    async truncateLog() {
-      // Between two drains no transaction is open, since all of this is synchronous.
-      while (draining) await draining;
-      if (!closed) writer.pragma('wal_checkpoint(TRUNCATE)');
-    },
+    truncateLog: () =>
+      new Promise<void>((resolve, reject) => {
+        if (closed) return resolve();
+        between.push(() => {
+          try {
+            truncate(writer);
+            resolve();
+          } catch (error) {
+            reject(storeFailure(error));
+          }
+        });
+        draining ??= new Promise<void>((start) => setImmediate(start)).then(drain);
+      }),
     async close() {
       closed = true;
       await draining;

@@ -21,6 +21,7 @@ export type Store<T> = {
   /**
    * SQLite: empties the write-ahead log, so that what was deleted or overwritten is in no file any more. PostgreSQL keeps
    * old rows until its own vacuum: there, what must go has to be sealed.
+   * @throws KysoError unavailable — somebody reads in it: try again
    */
   truncateLog(): Promise<void>;
   /** False from a write that was not recorded until one is, or for some seconds when there is no other. */

@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap';
+import type { ErrorKind } from '../../src/base/errors.ts';
 import { connectPostgresql } from '../../src/store/open-postgresql.ts';
+import { statusOrder } from '../helpers/further-key.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import { newSigner, randomHashes, signerToken, type TestPerson, type TestSigner } from '../helpers/signer.ts';
@@ -15,8 +17,8 @@ async function lockWatch(t: Test, { location }: TestSigner): Promise<() => Promi
   return async () => (await pool.query(text)).rows.length > 0;
 }
 
-/** Ways in which signing is switched off. */
-const switches: [string, (world: TestSigner, person: TestPerson) => Promise<unknown>][] = [
+/** Ways in which signing is switched off, and what is answered then. */
+const switches: [string, (world: TestSigner, person: TestPerson) => Promise<unknown>, ErrorKind?][] = [
   ['a block', (world, { credentialID }) => world.obey({ kind: 'block', credentialID, blocked: true, reason: 'test' })],
   [
     'a freeze',
@@ -26,6 +28,8 @@ const switches: [string, (world: TestSigner, person: TestPerson) => Promise<unkn
         await world.signer.rows.subscribers.replace(tx, row!, { status: 'frozen' });
       }),
   ],
+  ['a hold', (world, person) => world.obey(statusOrder(person, 'hold')), 'certificateStatus'],
+  ['a revocation', (world, person) => world.obey(statusOrder(person, 'revoked')), 'certificateStatus'],
 ];
 
 t.test('S10: signing is switched off wholly before a spend or wholly after it', async (t) => {
@@ -36,7 +40,7 @@ t.test('S10: signing is switched off wholly before a spend or wholly after it', 
     const [hash] = randomHashes(1);
     return { world, person, hash: hash! };
   };
-  const rules = switches.flatMap(([name, switchOff]) => [
+  const rules = switches.flatMap(([name, switchOff, kind = 'credentialDisabled']) => [
     [
       `${name} waits for a spend that has checked the status, and refuses the next one`,
       async (t: Test, stores: Stores) => {
@@ -56,7 +60,7 @@ t.test('S10: signing is switched off wholly before a spend or wholly after it', 
         await person.signHash(sad, [hash]);
         await switching;
         await world.push(world.ca.heartbeat());
-        await t.rejects(person.signHash(sad, [hash]), refused('credentialDisabled'));
+        await t.rejects(person.signHash(sad, [hash]), refused(kind));
         t.equal(world.token.signed.length, 1);
       },
     ],
@@ -77,7 +81,7 @@ t.test('S10: signing is switched off wholly before a spend or wholly after it', 
           await until(async () => ended || (await waits()));
         });
         await switchOff(world, person);
-        await t.rejects(signing, refused('credentialDisabled'));
+        await t.rejects(signing, refused(kind));
         t.same(world.token.signed, []);
       },
     ],
@@ -87,7 +91,7 @@ t.test('S10: signing is switched off wholly before a spend or wholly after it', 
         const { world, person, hash } = await setUp(t, stores);
         const sad = await person.authorize([hash]);
         world.store.beforeWrite(() => switchOff(world, person));
-        await t.rejects(person.extend(sad), refused('credentialDisabled'));
+        await t.rejects(person.extend(sad), refused(kind));
         const { world: second, person: other } = await setUp(t, stores);
         const otp = await other.nextCode();
         let calls = 0;
@@ -95,7 +99,7 @@ t.test('S10: signing is switched off wholly before a spend or wholly after it', 
           calls += 1;
           if (calls === 2) await switchOff(second, other);
         };
-        await t.rejects(other.authorize([hash], { otp }), refused('credentialDisabled'));
+        await t.rejects(other.authorize([hash], { otp }), refused(kind));
         t.same(await second.store.read.db.select().from(second.store.read.t.authorizations), []);
       },
     ],

@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import type { Test } from 'tap';
+import { statusOrder } from '../helpers/further-key.ts';
 import { note } from './csc-reached.ts';
 import { base64, type Client, randomHashes, startWithSigner, type World } from './with-signer.ts';
 
@@ -167,7 +168,8 @@ async function unusable(refuses: Refuses, { world, newClient }: World): Promise<
   const blocked = await newClient();
   const sads = new Map<Client, string>();
   const [hash] = randomHashes(1);
-  for (const client of [short, blocked]) sads.set(client, await client.sadFor([hash!]));
+  const [held, revoked] = [await newClient(), await newClient()];
+  for (const client of [short, blocked, held, revoked]) sads.set(client, await client.sadFor([hash!]));
   const { credentialID } = blocked;
   await world.obey({ kind: 'block', credentialID, blocked: true, reason: 'test' });
   await world.advance(0);
@@ -181,6 +183,14 @@ async function unusable(refuses: Refuses, { world, newClient }: World): Promise<
     await refuses(client, 'signatures/signHash', { SAD, hash: base64([hash!]), signAlgo: ecdsaWithSha256 }, text);
   };
   await everything(blocked, disabled);
+  for (const [client, status] of [
+    [held, 'hold'],
+    [revoked, 'revoked'],
+  ] as const) {
+    await world.obey(statusOrder(client, status));
+    await world.advance(0);
+    await everything(client, 'Invalid certificate status');
+  }
   // A new SAD that is still good when the certificate no longer is.
   await world.advance(9 * minute - 30_000 * 4);
   sads.set(short, await short.sadFor([hash!]));

@@ -56,7 +56,16 @@ t.test('on SQLite, what is run without drizzle gives what drizzle gives', async 
   };
   const row = {
     ...{ id: 'c1', subscriber: 's1', key: 'k1', keyType: 'EC-P256', otp: 'totp', blocked: true, chain: '[]' },
-    ...{ certificateStatus: 'good', notBefore: 5, notAfter: 2 ** 40, createdAt: 0, version: 1, mac: randomBytes(32) },
+    ...{
+      certificateStatus: 'good',
+      serial: '',
+      certificate: '',
+      notBefore: 5,
+      notAfter: 2 ** 40,
+      createdAt: 0,
+      version: 1,
+      mac: randomBytes(32),
+    },
   };
   await store.write((tx) => tx.db.insert(tx.t.credentials).values(row));
 

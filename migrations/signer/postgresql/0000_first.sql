@@ -37,6 +37,8 @@ CREATE TABLE "signer"."credentials" (
 	"otp" text NOT NULL,
 	"blocked" boolean NOT NULL,
 	"certificate_status" text NOT NULL,
+	"serial" text NOT NULL,
+	"certificate" text NOT NULL,
 	"chain" text NOT NULL,
 	"not_before" bigint NOT NULL,
 	"not_after" bigint NOT NULL,
@@ -48,7 +50,8 @@ CREATE TABLE "signer"."credentials" (
 CREATE TABLE "signer"."evidence" (
 	"digest" text PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
-	"bytes" "bytea" NOT NULL
+	"bytes" "bytea" NOT NULL,
+	"issuer" text
 );
 --> statement-breakpoint
 CREATE TABLE "signer"."factors" (
@@ -89,6 +92,9 @@ CREATE TABLE "signer"."keys" (
 	"mechanism" text NOT NULL,
 	"line_hash" "bytea" NOT NULL,
 	"attestation" text NOT NULL,
+	"request" "bytea",
+	"serials" text NOT NULL,
+	"ends_at" bigint,
 	"ended_at" bigint,
 	"created_at" bigint NOT NULL,
 	"version" integer NOT NULL,
@@ -192,6 +198,7 @@ CREATE INDEX "authorizations_subscriber" ON "signer"."authorizations" USING btre
 CREATE INDEX "credentials_subscriber" ON "signer"."credentials" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "signer"."idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "keys_kek" ON "signer"."keys" USING btree ("kek");--> statement-breakpoint
+CREATE INDEX "keys_ends" ON "signer"."keys" USING btree ("ends_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "keys_credential" ON "signer"."keys" USING btree ("credential","key_version");--> statement-breakpoint
 CREATE INDEX "log_leaves_subscriber" ON "signer"."log_leaves" USING btree ("subscriber","id");--> statement-breakpoint
 CREATE INDEX "notices_created" ON "signer"."notices" USING btree ("created_at");--> statement-breakpoint

@@ -37,6 +37,8 @@ CREATE TABLE `credentials` (
 	`otp` text NOT NULL,
 	`blocked` integer NOT NULL,
 	`certificate_status` text NOT NULL,
+	`serial` text NOT NULL,
+	`certificate` text NOT NULL,
 	`chain` text NOT NULL,
 	`not_before` integer NOT NULL,
 	`not_after` integer NOT NULL,
@@ -49,7 +51,8 @@ CREATE INDEX `credentials_subscriber` ON `credentials` (`subscriber`);--> statem
 CREATE TABLE `evidence` (
 	`digest` text PRIMARY KEY NOT NULL,
 	`kind` text NOT NULL,
-	`bytes` blob NOT NULL
+	`bytes` blob NOT NULL,
+	`issuer` text
 ) STRICT;
 --> statement-breakpoint
 CREATE TABLE `factors` (
@@ -91,6 +94,9 @@ CREATE TABLE `keys` (
 	`mechanism` text NOT NULL,
 	`line_hash` blob NOT NULL,
 	`attestation` text NOT NULL,
+	`request` blob,
+	`serials` text NOT NULL,
+	`ends_at` integer,
 	`ended_at` integer,
 	`created_at` integer NOT NULL,
 	`version` integer NOT NULL,
@@ -98,6 +104,7 @@ CREATE TABLE `keys` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `keys_kek` ON `keys` (`kek`);--> statement-breakpoint
+CREATE INDEX `keys_ends` ON `keys` (`ends_at`);--> statement-breakpoint
 CREATE UNIQUE INDEX `keys_credential` ON `keys` (`credential`,`key_version`);--> statement-breakpoint
 CREATE TABLE `log_head` (
 	`name` text PRIMARY KEY NOT NULL,

@@ -18,10 +18,14 @@ export const knownCredential = { ask: askForCredential, answers: [answers.creden
 export const usableCredential = {
   async ask(parts: CscParts, body: WithCredential, request: FastifyRequest): Promise<void> {
     const { keyStatus, certStatus, chain } = await askForCredential(parts, body, request);
+    if (certStatus === 'revoked' || certStatus === 'suspended') throw new KysoError('certificateStatus');
     if (certStatus === 'expired') throw expired(chain);
     if (keyStatus === 'disabled') throw new KysoError('credentialDisabled');
   },
-  answers: [answers.credentialUnknown, answers.credentialDisabled, answers.certificateExpired],
+  answers: [
+    ...[answers.credentialUnknown, answers.credentialDisabled],
+    ...[answers.certificateStatus, answers.certificateExpired],
+  ],
 };
 
 /** `Invalid parameter SAD` for one that is unknown or not the caller's. */

@@ -32,7 +32,7 @@ const adapt: Adapt = (body, { pssDefaults }) => {
 /** Refusals of signer whose rows stand below `Hash is not authorized by the SAD.`, which it finds out last. */
 const below: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   ...(['hashAlgoInvalid', 'signAlgoInvalid', 'signAlgoParamsInvalid', 'digestLength', 'sadExpired'] as const),
-  ...(['certificateExpired', 'credentialDisabled'] as const),
+  ...(['certificateExpired', 'certificateStatus', 'credentialDisabled'] as const),
 ]);
 
 /** CSC v1 §11.9 `signatures/signHash`: signatures over hashes that a SAD allows, in their order. */
@@ -121,6 +121,7 @@ export const signHash = defineMethod({
     otpInvalid,
     answers.sadExpired,
     answers.certificateExpired,
+    answers.certificateStatus,
     answers.credentialDisabled,
     ...idempotencyRefusals,
   ],

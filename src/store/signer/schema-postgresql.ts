@@ -62,11 +62,18 @@ export const keys = signerSchema.table(
     mechanism: text('mechanism').notNull(),
     lineHash: bytes('line_hash').notNull(),
     attestation: text('attestation').notNull(),
+    request: bytes('request'),
+    serials: text('serials').notNull(),
+    endsAt: instant('ends_at'),
     endedAt: instant('ended_at'),
     createdAt: instant('created_at').notNull(),
     ...sealedRow,
   },
-  (table) => [index('keys_kek').on(table.kek), uniqueIndex('keys_credential').on(table.credential, table.keyVersion)],
+  (table) => [
+    index('keys_kek').on(table.kek),
+    index('keys_ends').on(table.endsAt),
+    uniqueIndex('keys_credential').on(table.credential, table.keyVersion),
+  ],
 );
 
 export const credentials = signerSchema.table(
@@ -79,6 +86,8 @@ export const credentials = signerSchema.table(
     otp: text('otp').notNull(),
     blocked: boolean('blocked').notNull(),
     certificateStatus: text('certificate_status').notNull(),
+    serial: text('serial').notNull(),
+    certificate: text('certificate').notNull(),
     chain: text('chain').notNull(),
     notBefore: instant('not_before').notNull(),
     notAfter: instant('not_after').notNull(),
@@ -187,6 +196,7 @@ export const evidence = signerSchema.table('evidence', {
   digest: text('digest').primaryKey(),
   kind: text('kind').notNull(),
   bytes: bytes('bytes').notNull(),
+  issuer: text('issuer'),
 });
 
 export const notices = signerSchema.table(

@@ -61,11 +61,18 @@ export const keys = sqliteTable(
     mechanism: text('mechanism').notNull(),
     lineHash: bytes('line_hash').notNull(),
     attestation: text('attestation').notNull(),
+    request: bytes('request'),
+    serials: text('serials').notNull(),
+    endsAt: instant('ends_at'),
     endedAt: instant('ended_at'),
     createdAt: instant('created_at').notNull(),
     ...sealedRow,
   },
-  (table) => [index('keys_kek').on(table.kek), uniqueIndex('keys_credential').on(table.credential, table.keyVersion)],
+  (table) => [
+    index('keys_kek').on(table.kek),
+    index('keys_ends').on(table.endsAt),
+    uniqueIndex('keys_credential').on(table.credential, table.keyVersion),
+  ],
 );
 
 export const credentials = sqliteTable(
@@ -78,6 +85,8 @@ export const credentials = sqliteTable(
     otp: text('otp').notNull(),
     blocked: boolean('blocked').notNull(),
     certificateStatus: text('certificate_status').notNull(),
+    serial: text('serial').notNull(),
+    certificate: text('certificate').notNull(),
     chain: text('chain').notNull(),
     notBefore: instant('not_before').notNull(),
     notAfter: instant('not_after').notNull(),
@@ -181,11 +190,12 @@ export const totpMoves = sqliteTable(
   (table) => [index('totp_moves_effective').on(table.effectiveAt)],
 );
 
-/** What signatures relied on: certificates and feed messages, each once. */
+/** What signatures relied on, each once: certificates with the digest of their issuer's, and messages of the feed. */
 export const evidence = sqliteTable('evidence', {
   digest: text('digest').primaryKey(),
   kind: text('kind').notNull(),
   bytes: bytes('bytes').notNull(),
+  issuer: text('issuer'),
 });
 
 export const notices = sqliteTable(

@@ -1,12 +1,15 @@
-import { and, eq, exists, lte, not, sql } from '../drizzle.ts';
+import { and, eq, exists, isNull, lte, not, sql } from '../drizzle.ts';
 import type { SignerTx } from './tables.ts';
 
 const count = sql<number>`count(*)`;
 
-/** How many keys are wrapped by this KEK. */
+/** How many keys are wrapped by this KEK, without those that have ended. */
 export async function keysUnder(tx: SignerTx, kek: string): Promise<number> {
   const { keys: k } = tx.t;
-  const [row] = await tx.db.select({ count }).from(k).where(eq(k.kek, kek));
+  const [row] = await tx.db
+    .select({ count })
+    .from(k)
+    .where(and(eq(k.kek, kek), isNull(k.endedAt)));
   return Number(row?.count ?? 0);
 }
 
