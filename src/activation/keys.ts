@@ -16,7 +16,7 @@ import { assertSameCustody, noteKeyKind } from './usable-keys.ts';
 
 type MakeKeyOrder = Extract<Order, { kind: 'makeKey' }>;
 /** What ca gets for a key that was made. */
-export type KeyAnswer = { attestation: Attestation };
+export type KeyAnswer = { attestation: Attestation; request?: string };
 
 type KeyFacts = Pick<Key, 'id' | 'subscriber' | 'keyVersion' | 'keyType' | 'spki' | 'kek' | 'mechanism'>;
 
@@ -41,7 +41,9 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
   const id = newId();
   assertSameCustody(signer);
   await intendKey(signer, id);
-  const { wrapped, mechanism, spki } = await signer.token.generateKeyPair({ keyType, kek, name: id });
+  const subject = order.subject === undefined ? {} : { subject: Buffer.from(order.subject, 'base64') };
+  const made = await signer.token.generateKeyPair({ keyType, kek, name: id, ...subject });
+  const { wrapped, mechanism, spki, request = null } = made;
   await failpoint('key.generated');
   const lineHash = Buffer.from(order.lineHash, 'base64');
   const base = { id, subscriber, keyVersion, keyType, spki, kek, mechanism };
@@ -68,7 +70,7 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
       sealedDek,
       lineHash,
       attestation: JSON.stringify(attestation),
-      ...{ request: null, serials: '[]', endsAt: null, endedAt: null, createdAt },
+      ...{ request, serials: '[]', endsAt: null, endedAt: null, createdAt },
     });
     if (keyVersion === 1) {
       await signer.rows.credentials.insert(tx, {
@@ -87,7 +89,7 @@ export async function prepareKey(signer: Signer, order: MakeKeyOrder) {
       detail,
     });
   };
-  return { answer: { attestation }, commit };
+  return { answer: answerOf({ attestation, request }), commit };
 }
 
 /** The first key makes the credential, each further one is for a credential that has all those before it. */
@@ -104,7 +106,11 @@ export async function keyAnswerOf(
   { credentialID: credential, keyVersion = 1 }: MakeKeyOrder,
 ): Promise<KeyAnswer | undefined> {
   const key = await rows.keys.find(store.read, { credential, keyVersion });
-  return key && { attestation: JSON.parse(key.attestation) };
+  return key && answerOf({ attestation: JSON.parse(key.attestation), request: key.request });
+}
+
+function answerOf({ attestation, request }: { attestation: Attestation; request: Buffer | null }): KeyAnswer {
+  return { attestation, ...(request && { request: request.toString('base64') }) };
 }
 
 async function attest(signer: Signer, payload: AttestationPayload): Promise<Attestation> {

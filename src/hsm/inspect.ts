@@ -90,7 +90,9 @@ function keepsFor(slot: Slot, capabilities: Capabilities): boolean {
   const name = `probe-${randomUUID()}`;
   const session = openSession(slot);
   try {
-    generateResident(session, capabilities, capabilities.keyTypes.includes('EC-P256') ? 'EC-P256' : 'RSA-2048', name);
+    generateResident(session, capabilities, capabilities.keyTypes.includes('EC-P256') ? 'EC-P256' : 'RSA-2048', {
+      name,
+    });
     return destroyResident(session, name);
   } catch {
     return false;

@@ -42,13 +42,13 @@ export function createPerformer(slot: Slot, capabilities: Capabilities): (task: 
 function perform(session: Session, capabilities: Capabilities, task: Task): Operations[Task['operation']]['answer'] {
   switch (task.operation) {
     case 'generateKeyPair': {
-      const { kek, keyType, name } = task.request;
+      const { kek, keyType, name, subject } = task.request;
       const { custody } = capabilities;
       if (!capabilities.keyTypes.includes(keyType)) {
         throw new KysoError('configuration', `this token cannot make keys of type ${keyType}`);
       }
-      if (custody === 'resident') return generateResident(session, capabilities, keyType, name);
-      return generateWrapped(session, findKey(session, 'secret', kek), custody, keyType);
+      if (custody === 'resident') return generateResident(session, capabilities, keyType, { name, subject });
+      return generateWrapped(session, findKey(session, 'secret', kek), custody, keyType, subject);
     }
     case 'sign': {
       const { keyType, mechanism } = task.request;

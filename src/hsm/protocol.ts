@@ -5,8 +5,9 @@ import type { Capabilities, Custody } from './capabilities.ts';
 /**
  * A fresh subscriber key: `wrapped` under the KEK by `mechanism`, `spki` its SubjectPublicKeyInfo in DER. Where
  * `mechanism` is "resident", the key stays in the token, and `wrapped` is the CKA_ID that finds it there: 256 random bits.
+ * `request`: the PKCS#10 request (DER) that it signed, where a subject was given.
  */
-export type GeneratedKey = { wrapped: Buffer; mechanism: Custody; spki: Buffer };
+export type GeneratedKey = { wrapped: Buffer; mechanism: Custody; spki: Buffer; request?: Buffer };
 
 /** What is signed with which kind of key: each of `digests` has the length of its algorithm. */
 type Signing = { keyType: KeyTypeName; spki: Buffer; digests: Buffer[] };
@@ -22,8 +23,14 @@ export type RewrapJob = { from: string; to: string } & Pick<SignJob, 'keyType' |
 
 /** Everything a token worker does: what it is asked, and what it answers. Signatures are in wire form and verified. */
 export type Operations = {
-  /** `name` is what a key that stays in the token is listed and destroyed by, random by default. It is no secret. */
-  generateKeyPair: { request: { keyType: KeyTypeName; kek: string; name?: string }; answer: GeneratedKey };
+  /**
+   * `name` is what a key that stays in the token is listed and destroyed by, random by default; it is no secret. With
+   * `subject` (Name, DER) the key signs a PKCS#10 request.
+   */
+  generateKeyPair: {
+    request: { keyType: KeyTypeName; kek: string; name?: string; subject?: Buffer };
+    answer: GeneratedKey;
+  };
   sign: { request: SignJob; answer: Buffer[] };
   signResident: { request: SignResidentJob; answer: Buffer[] };
   rewrap: { request: RewrapJob; answer: Pick<GeneratedKey, 'wrapped' | 'mechanism'> };

@@ -3,6 +3,7 @@ import pkcs11, { type Attribute, type Handle } from 'pkcs11js';
 import { KysoError } from '../base/errors.ts';
 import { type KeyTypeName, keyTypes } from '../crypto/algorithms.ts';
 import type { Capabilities } from './capabilities.ts';
+import { firstSignature } from './first-signature.ts';
 import { generateResidentPair, readPublicKey } from './key-pair.ts';
 import type { Session } from './module.ts';
 import { assertTokenHasKeys, destroyedAfter, findTokenObjects } from './objects.ts';
@@ -29,7 +30,7 @@ export function generateResident(
   session: Session,
   { pss }: Pick<Capabilities, 'pss'>,
   keyType: KeyTypeName,
-  name: string = randomUUID(),
+  { name = randomUUID(), subject }: { name?: string | undefined; subject?: Buffer | undefined } = {},
 ): GeneratedKey {
   if (findResident(session, name).length > 0) throw new KysoError('internal', `the token has a key of ${name} already`);
   const place = { label: labelled(name), id: randomBytes(idBytes) };
@@ -39,8 +40,10 @@ export function generateResident(
   try {
     const { spki } = destroyedAfter(session, [publicKey], () => readPublicKey(session, publicKey));
     const key = { wrapped: place.id, mechanism: 'resident' as const, spki };
-    signInToken(session, { ...key, keyType, digest: 'SHA-256', digests: [randomBytes(32)] });
-    return key;
+    const proof = firstSignature({ spki, subject }, (digest) =>
+      signInToken(session, { ...key, keyType, digest: 'SHA-256', digests: [digest] }),
+    );
+    return { ...key, ...proof };
   } catch (error) {
     session.module.C_DestroyObject(session.handle, privateKey);
     throw error;

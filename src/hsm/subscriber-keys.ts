@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import pkcs11, { type Handle } from 'pkcs11js';
 import { KysoError } from '../base/errors.ts';
 import type { KeyTypeName } from '../crypto/algorithms.ts';
+import { firstSignature } from './first-signature.ts';
 import { generateKeyPair, readPublicKey } from './key-pair.ts';
 import type { Session } from './module.ts';
 import { destroyedAfter, findKey } from './objects.ts';
@@ -25,20 +25,17 @@ export function generateWrapped(
   kek: Handle,
   mechanism: WrapMechanism,
   keyType: KeyTypeName,
+  subject?: Buffer,
 ): GeneratedKey {
   const { publicKey, privateKey } = generateKeyPair(session, keyType, 'session', true);
   return destroyedAfter(session, [privateKey, publicKey], () => {
     const { spki } = readPublicKey(session, publicKey);
     const wrapped = wrap(session, kek, mechanism, privateKey);
-    signUnwrapped(session, kek, {
-      keyType,
-      wrapped,
-      mechanism,
-      spki,
-      digest: 'SHA-256',
-      digests: [randomBytes(32)],
-    });
-    return { wrapped, mechanism, spki };
+    const key = { wrapped, mechanism, spki };
+    const proof = firstSignature({ spki, subject }, (digest) =>
+      signUnwrapped(session, kek, { ...key, keyType, digest: 'SHA-256', digests: [digest] }),
+    );
+    return { ...key, ...proof };
   });
 }
 
