@@ -1,5 +1,6 @@
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readJson } from '../base/json.ts';
+import { atOnce } from './at-once.ts';
 
 /** The only type that any of our APIs reads, in the spellings that clients use (S23). */
 const jsonType = /^application\/json *(?:; *charset=(?:utf-8|"utf-8"))?$/i;
@@ -16,13 +17,16 @@ export function readJsonOnly(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) =>
     readJson(body),
   );
-  app.addHook('onRequest', async ({ headers, routeOptions }) => {
-    const type = headers['content-type'];
-    const encoded = headers['content-encoding'] !== undefined;
-    const { media } = routeOptions.config ?? {};
-    const fits = type === undefined || (media ? type.toLowerCase() === media : jsonType.test(type));
-    if (encoded || !fits) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();
-  });
+  app.addHook(
+    'onRequest',
+    atOnce(({ headers, routeOptions }) => {
+      const type = headers['content-type'];
+      const encoded = headers['content-encoding'] !== undefined;
+      const { media } = routeOptions.config ?? {};
+      const fits = type === undefined || (media ? type.toLowerCase() === media : jsonType.test(type));
+      if (encoded || !fits) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();
+    }),
+  );
 }
 
 /** Lets the routes of this instance whose `media` is this type read it, as bytes and at most `limit` of them. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { KysoError, kindOf } from '../base/errors.ts';
+import { atOnce } from './at-once.ts';
 
 /** `stream` is where JSON lines go; standard output without it. */
 export type LogOptions = {
@@ -19,11 +20,14 @@ export function loggerOptions({ level, stream }: LogOptions): NonNullable<Fastif
 
 /** One line for each answer: method, route pattern, status, milliseconds, request id. Never a header, query or body. */
 export function logAnswers(app: FastifyInstance): void {
-  app.addHook('onResponse', async (request, reply) => {
-    const { method, routeOptions } = request;
-    const ms = Math.round(reply.elapsedTime);
-    request.log.info({ method, route: routeOptions.url ?? 'none', status: reply.statusCode, ms }, 'answered');
-  });
+  app.addHook(
+    'onResponse',
+    atOnce((request, reply) => {
+      const { method, routeOptions } = request;
+      const ms = Math.round(reply.elapsedTime);
+      request.log.info({ method, route: routeOptions.url ?? 'none', status: reply.statusCode, ms }, 'answered');
+    }),
+  );
 }
 
 /** For the operator: a failure of ours, next to its request id. What was refused with good reason is not logged. */

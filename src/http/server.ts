@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import fastify, { type ConnectionError, type FastifyInstance, LogController, type RouteOptions } from 'fastify';
 import { decodeDigest } from '../base/base64.ts';
 import { newId } from '../base/ids.ts';
+import { atOnce } from './at-once.ts';
 import { bodyLimit, readJsonOnly } from './body.ts';
 import type { ApiConfig } from './config.ts';
 import { faultOf } from './fault.ts';
@@ -90,12 +91,16 @@ export function createServer(config: ApiConfig, limits: Limits = usualLimits): F
     stopping = true;
     wind();
   });
-  app.addHook('onRequest', async ({ id }, reply) => {
-    reply.headers({ ...headers, 'X-Request-Id': id });
-  });
+  app.addHook(
+    'onRequest',
+    atOnce(({ id }, reply) => {
+      reply.headers({ ...headers, 'X-Request-Id': id });
+    }),
+  );
   // Else a stop would wait until each connection has been idle for its time.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (stopping) reply.header('Connection', 'close');
+    done();
   });
   endSlowHandlers(app, limits.handler, limits.interval);
   refuseBadWays(app, config);

@@ -1,4 +1,5 @@
 import { errorCodes, type FastifyInstance, type FastifyReply } from 'fastify';
+import { atOnce } from './at-once.ts';
 
 /**
  * Answers for handlers that take longer than `most` milliseconds, looked at every `interval` (S27). Fastify's own
@@ -15,13 +16,19 @@ export function endSlowHandlers(app: FastifyInstance, most: number, interval = 1
       else reply.send(new errorCodes.FST_ERR_HANDLER_TIMEOUT(String(most), reply.request.routeOptions.url ?? ''));
     }
   }, interval).unref();
-  app.addHook('onRequest', async (_request, reply) => {
-    if (running.size === 0) timer.ref(); // somebody waits for an answer, if need be this one
-    running.set(reply, performance.now());
-  });
-  app.addHook('onResponse', async (_request, reply) => {
-    running.delete(reply);
-    if (running.size === 0) timer.unref();
-  });
+  app.addHook(
+    'onRequest',
+    atOnce((_request, reply) => {
+      if (running.size === 0) timer.ref(); // somebody waits for an answer, if need be this one
+      running.set(reply, performance.now());
+    }),
+  );
+  app.addHook(
+    'onResponse',
+    atOnce((_request, reply) => {
+      running.delete(reply);
+      if (running.size === 0) timer.unref();
+    }),
+  );
   app.addHook('onClose', async () => clearInterval(timer));
 }

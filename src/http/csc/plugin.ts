@@ -1,6 +1,7 @@
 import fastifyJwt from '@fastify/jwt';
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { ApiStore } from '../../store/api/tables.ts';
+import { atOnce } from '../at-once.ts';
 import { type AccessTokens, accessTokens, type TokenKey, tokenOptions } from './access-tokens.ts';
 import { type Answer, answerError, malformed, Refusal } from './errors.ts';
 import { type CscParts, noContent } from './method.ts';
@@ -23,9 +24,12 @@ export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPlugi
       throw new Refusal(known ? wrongVerb : notImplemented);
     });
     // A request without a body is one without members.
-    app.addHook('preValidation', async (request) => {
-      request.body ??= {};
-    });
+    app.addHook(
+      'preValidation',
+      atOnce((request) => {
+        request.body ??= {};
+      }),
+    );
 
     for (const { name, authentication, malformedHeader, adapt, body, run } of methods) {
       const bearer = async (request: FastifyRequest) => {
@@ -38,9 +42,9 @@ export function cscApi({ store, tokenKey, ...given }: CscApiParts): FastifyPlugi
         config: { authentication },
         attachValidation: true,
         ...(authentication === 'bearer' ? { onRequest: bearer } : {}),
-        preValidation: async ({ body: given, user }) => {
-          if (adapt && isRecord(given)) adapt(given, user.switches);
-        },
+        ...(adapt && {
+          preValidation: atOnce(({ body: given, user }) => isRecord(given) && adapt(given, user.switches)),
+        }),
         async handler(request, reply) {
           const answer = await run(parts, request);
           return answer === noContent ? reply.code(204).send() : answer;
