@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
@@ -14,6 +15,13 @@ const maxGroup = 64;
 
 /** How long a connection waits for a lock of another process, in milliseconds. */
 const busyTimeout = 5_000;
+
+/**
+ * Where so many shared a commit, as under full load, others are on their way: the next commit waits some milliseconds for
+ * them. A commit costs as much as three transactions, and who waits here would wait for the token anyway.
+ */
+const crowd = 8;
+const gathering = 3;
 
 /** A connection with the settings of design §7: WAL, every commit on disk before it is reported, deleted means wiped. */
 export function connectSqlite(file: string, options: { readonly?: boolean } = {}): Database.Database {
@@ -130,7 +138,9 @@ export function openSqlite<T>(file: string, tables: unknown): Omit<Store<T>, 'wo
     while (queue.length + between.length > 0) {
       // Between two groups no transaction is open.
       for (const work of between.splice(0)) work();
-      if (queue.length > 0) await commitGroup(queue.splice(0, maxGroup));
+      const group = queue.splice(0, maxGroup);
+      if (group.length > 0) await commitGroup(group);
+      if (group.length >= crowd && queue.length < maxGroup && !closed) await delay(gathering);
     }
     draining = undefined;
   }
