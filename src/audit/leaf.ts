@@ -35,7 +35,7 @@ export function makeLeaf(fields: LeafFields, time: LeafTime): Leaf {
   const leaf = canonicalize({ v: 1, ...fields, ...time }) as string;
   return {
     id: newTimeOrderedId(time.at),
-    leafHash: sha256(Uint8Array.of(0), leaf),
+    leafHash: sha256(`\0${leaf}`),
     leaf,
     subscriber: fields.subscriber ?? null,
   };

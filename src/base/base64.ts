@@ -12,6 +12,10 @@ export function decodeBase64(text: string): Buffer | undefined {
  * space. What counts afterwards are the bytes, never the spelling. Returns undefined for anything else.
  */
 export function decodeDigest(text: string): Buffer | undefined {
+  return decodeBase64(text) ?? decodeOtherSpelling(text);
+}
+
+function decodeOtherSpelling(text: string): Buffer | undefined {
   const standard = text
     .replaceAll('-', '+')
     .replaceAll('_', '/')

@@ -1,4 +1,4 @@
-import pkcs11, { type Handle } from 'pkcs11js';
+import pkcs11, { type Attribute, type Handle } from 'pkcs11js';
 import { KysoError } from '../base/errors.ts';
 import type { KeyTypeName } from '../crypto/algorithms.ts';
 import { firstSignature } from './first-signature.ts';
@@ -70,7 +70,7 @@ export function unwrap(session: Session, kek: Handle, job: Wrapped, extractable 
   if (!isWrapMechanism(mechanism)) throw new KysoError('integrity', 'a key blob names an unknown wrapping mechanism');
   const template = [
     ...unwrapHints(session.module, keyType, spki),
-    ...privateKeyTemplate(keyType, 'session', extractable, [signMechanism(keyType, pss)]),
+    ...sessionKeyTemplate(keyType, extractable, signMechanism(keyType, pss)),
   ];
   const attempt = () =>
     session.module.C_UnwrapKey(session.handle, { mechanism: wrapMechanisms[mechanism] }, kek, wrapped, template);
@@ -84,6 +84,16 @@ export function unwrap(session: Session, kek: Handle, job: Wrapped, extractable 
   } catch (cause) {
     throw new KysoError('integrity', 'a key blob does not unwrap', { cause });
   }
+}
+
+const templates = new Map<string, readonly Attribute[]>();
+
+/** The template of a key that is unwrapped for one mechanism: made once, since there are few. */
+function sessionKeyTemplate(keyType: KeyTypeName, extractable: boolean, mechanism: number): readonly Attribute[] {
+  const name = `${keyType} ${extractable} ${mechanism}`;
+  const template = templates.get(name) ?? privateKeyTemplate(keyType, 'session', extractable, [mechanism]);
+  templates.set(name, template);
+  return template;
 }
 
 /** SoftHSM answers CKR_GENERAL_ERROR for a forged blob and for a lost token alike; only one of them wraps on. */
