@@ -129,6 +129,7 @@ async function sign(config: Config, sandbox: SandboxFile, file: string, pdf: Buf
       password: holder.password,
       askPIN: () => holder.pin,
       askOTP,
+      level: 'B-B',
       name: people.otherSubscriber.name,
       reason: 'Ký thử Kyso',
       onStep: (name) => step(`  ${name}`),

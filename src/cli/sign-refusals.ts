@@ -1,5 +1,5 @@
 import { codeIn, KysoError } from '../base/errors.ts';
-import { CscError } from '../client/index.ts';
+import { CscError, LevelError } from '../client/index.ts';
 import { plain } from './plain.ts';
 
 /** What the person can do about it, by `error` or, where that says little, by `error_description` (CSC v1 §11). */
@@ -32,8 +32,16 @@ const networkFixes: Record<string, string> = {
     'chứng thư không phải của máy chủ này / the certificate is that of another host: check --url',
 };
 
+/** What a level needs and cannot be had. */
+const levelFixes: Record<LevelError['missing'], string> = {
+  timestamp: 'không lấy được dấu thời gian / there is no timestamp',
+  status: 'không lấy được trạng thái của chứng thư / the status of a certificate cannot be had',
+};
+
 /** The same refusal, said with what the person can do about it. */
 export function withFix(error: unknown): unknown {
+  if (error instanceof LevelError)
+    return new KysoError('unavailable', `${levelFixes[error.missing]}: ${plain(error.message)}`, { cause: error });
   if (error instanceof CscError) {
     const fix = fixes[error.errorDescription ?? ''] ?? fixes[error.error ?? ''];
     const said = plain(error.message);

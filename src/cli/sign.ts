@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util';
 import { KysoError } from '../base/errors.ts';
-import { type CscClient, cscClient, type Placement, type SignPdfOptions, signPdfs } from '../client/index.ts';
+import {
+  type CscClient,
+  cscClient,
+  type Placement,
+  type SignatureLevel,
+  type SignPdfOptions,
+  signatureLevels,
+  signPdfs,
+} from '../client/index.ts';
 import { plain } from './plain.ts';
 import { prepareOutputs, readPdf, type Target, targetsOf, writeAll } from './sign-files.ts';
 import { withFix } from './sign-refusals.ts';
@@ -17,6 +25,9 @@ kyso sign FILE.pdf … --out-dir DIR [options]      many files, one authorizatio
   --visible [page:N,X,Y,W,H]   a visible signature; without a place at the lower right of page 1;
                      points from the lower left corner, page -1 is the last
   --field NAME       sign this empty signature field of the document
+  --level B-LT       what the signature carries. B-LT: a timestamp, and the status of all certificates at that time, so that
+                     it stays provable when they expire or are revoked. B-T: the timestamp only. B-B: neither
+  --tsa URL          the time-stamping service (RFC 3161); else the CSC service, if it makes timestamps
   --ca FILE          also trust this certification authority (PEM)
 
 Asks for what it needs on the terminal. From a script, standard input has one line for each question, in this order:
@@ -35,6 +46,8 @@ const options = {
   name: { type: 'string' },
   visible: { type: 'string' },
   field: { type: 'string' },
+  level: { type: 'string' },
+  tsa: { type: 'string' },
   ca: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
@@ -72,9 +85,7 @@ export async function sign(args: string[]): Promise<number> {
 }
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
-type Job = Pick<SignPdfOptions, 'client' | 'userID' | 'reason' | 'location' | 'name' | 'visible' | 'field'> & {
-  targets: Target[];
-};
+type Job = Omit<SignPdfOptions, 'password' | 'credentialID' | 'askPIN' | 'askOTP' | 'onStep'> & { targets: Target[] };
 
 /** @throws KysoError configuration — what is asked for cannot be done this way */
 function jobOf(values: Values, positionals: string[]): Job {
@@ -90,8 +101,22 @@ function jobOf(values: Values, positionals: string[]): Job {
       '--field signs where the author of the document wants it: leave out --visible.',
     );
   if (values.ca !== undefined) trust(values.ca);
-  const placement = visible === undefined ? undefined : placementOf(visible);
-  return { targets, client: cscClient({ baseUrl }), userID, reason, location, name, field, visible: placement };
+  const look = { reason, location, name, field, visible: visible === undefined ? undefined : placementOf(visible) };
+  const level = levelOf(values.level ?? 'B-LT');
+  const timestamp = values.tsa === undefined ? undefined : tsaOf(values.tsa, level);
+  return { targets, client: cscClient({ baseUrl }), userID, ...look, level, timestamp };
+}
+
+function levelOf(text: string): SignatureLevel {
+  const level = signatureLevels.find((name) => name === text.toUpperCase());
+  if (level) return level;
+  throw new KysoError('configuration', `--level is one of ${signatureLevels.join(', ')}`);
+}
+
+function tsaOf(url: string, level: SignatureLevel) {
+  if (level === 'B-B') throw new KysoError('configuration', 'level B-B has no timestamp: leave out --tsa.');
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return { url };
+  throw new KysoError('configuration', '--tsa is the address of a time-stamping service: http://… or https://…');
 }
 
 /** `--visible` alone, before another option or at the end, means the usual place. */

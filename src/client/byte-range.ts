@@ -25,8 +25,14 @@ export function digestByteRange({ document, start, end }: OpenContents, digest: 
   return createHash(digest).update(document.subarray(0, start)).update(document.subarray(end)).digest();
 }
 
-/** A copy of the document with `cms` in /Contents, as hexadecimal, padded with zeros. */
+/**
+ * A copy of the document with `cms` in /Contents, as hexadecimal, padded with zeros.
+ * @throws KysoError document — there is not enough room for it
+ */
 export function fillContents({ document, start, end }: OpenContents, cms: Buffer): Buffer {
+  const room = (end - start - 2) / 2;
+  if (cms.length > room)
+    throw new KysoError('document', `The signature has ${cms.length} bytes, and room for ${room}.`);
   const filled = Buffer.from(document);
   filled.write(cms.toString('hex').padEnd(end - start - 2, '0'), start + 1, 'latin1');
   return filled;

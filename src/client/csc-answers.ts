@@ -91,3 +91,6 @@ export const authorizeAnswer = Type.Object({
 
 /** `signatures/signHash` (CSC v1 §11.9). */
 export const signHashAnswer = Type.Object({ signatures: Type.Array(Type.String()) });
+
+/** `signatures/timestamp` (CSC v1 §11.10): a TimeStampToken, not the response of RFC 3161 that holds one. */
+export const timestampAnswer = Type.Object({ timestamp: Type.String({ minLength: 1 }) });

@@ -12,6 +12,7 @@ import {
   nothing,
   type ServiceInfo,
   signHashAnswer,
+  timestampAnswer,
 } from './csc-answers.ts';
 import { type CscService, callCsc, checkBaseUrl, unusable } from './csc-transport.ts';
 
@@ -51,6 +52,9 @@ export type SignHashRequest = {
 /** A new SAD for what `SAD` still allows; hashes only where slots were left open. */
 export type ExtendRequest = { credentialID: string; SAD: string; hash?: readonly Uint8Array[] };
 
+/** `hashAlgo` is an OID; the token repeats `nonce`, a positive number in big-endian bytes. */
+export type TimestampRequest = { hash: Uint8Array; hashAlgo: string; nonce?: Uint8Array };
+
 /** The methods of CSC v1 that lead to a signature; `token` is the access token of a login. */
 export type CscClient = {
   info(lang?: string): Promise<ServiceInfo>;
@@ -67,6 +71,8 @@ export type CscClient = {
   sendOTP(token: string, credentialID: string): Promise<void>;
   extendTransaction(token: string, request: ExtendRequest): Promise<Authorization>;
   signHash(token: string, request: SignHashRequest): Promise<Buffer[]>;
+  /** A TimeStampToken (RFC 3161), not yet verified; only of a service that lists `signatures/timestamp` in `info`. */
+  timestamp(token: string, request: TimestampRequest): Promise<Buffer>;
 };
 
 /** What the specification has a client assume where a lifetime is left out, in seconds. */
@@ -148,6 +154,14 @@ export function cscClient(service: CscService): CscClient {
         throw unusable(method, `${signatures.length} signatures for ${request.hash.length} hashes`);
       }
       return decodeAll(method, signatures);
+    },
+
+    async timestamp(token, { hash, hashAlgo, nonce }) {
+      const method = 'signatures/timestamp';
+      const number = nonce && { nonce: Buffer.from(nonce).toString('hex') };
+      const body = { hash: Buffer.from(hash).toString('base64'), hashAlgo, ...number };
+      const { timestamp } = await callCsc(service, method, timestampAnswer, body, bearer(token));
+      return decodeAll(method, [timestamp])[0]!;
     },
   };
 }

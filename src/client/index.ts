@@ -9,9 +9,13 @@ export {
   type ExtendRequest,
   type Login,
   type SignHashRequest,
+  type TimestampRequest,
 } from './csc-client.ts';
 export { CscError } from './csc-error.ts';
 export type { CscService } from './csc-transport.ts';
+export { addValidationData, type ValidationData } from './dss.ts';
+export { type FinishOptions, type FinishStep, finishPdfs, type SignedContext } from './finish.ts';
+export { LevelError, type SignatureLevel, signatureLevels } from './level.ts';
 export {
   embedSignature,
   type PdfSignatureOptions,
@@ -20,6 +24,7 @@ export {
   type SigningContext,
 } from './pades.ts';
 export type { Placement } from './placement.ts';
+export { type Question, type Retrieve, retrieve } from './retrieve.ts';
 export {
   type AskFactor,
   type NamedPdf,
@@ -29,3 +34,4 @@ export {
   signPdfs,
 } from './sign-pdf.ts';
 export type { SignatureDetails, SignatureLook } from './signature-details.ts';
+export type { AskTimestamp, TimestampQuestion, TimestampSource } from './timestamp.ts';

@@ -22,11 +22,13 @@ const sentences = {
 /**
  * Appends one revision to a PDF, made of what `change` does to the document, as an incremental update that carries on
  * the file's kind of cross-reference (ISO 32000-2 §7.5.6): the answer begins with the bytes of `pdf`.
+ * Validation data may also come to a document that permits no other change: it adds nothing to what is shown.
  * @throws KysoError document — no PDF, damaged, encrypted, or closed to further signatures; the message says what to do
  */
 export async function appendRevision(
   pdf: Uint8Array,
   change: (document: PDFDocument) => void | Promise<void>,
+  what: 'signature' | 'validation data' = 'signature',
 ): Promise<Buffer> {
   const bytes = Buffer.from(pdf.buffer, pdf.byteOffset, pdf.byteLength);
   if (!bytes.subarray(0, 1024).includes('%PDF-')) throw new KysoError('document', sentences.notPdf);
@@ -37,7 +39,7 @@ export async function appendRevision(
       parseSpeed: ParseSpeeds.Fastest,
     });
     const useObjectStreams = endsWithXrefStream(bytes, document.context.pdfFileDetails.prevStartXRef);
-    if (isClosed(document)) throw new KysoError('document', sentences.closed);
+    if (what === 'signature' && isClosed(document)) throw new KysoError('document', sentences.closed);
     await change(document);
     return Buffer.from((await document.commit({ useObjectStreams })).buffer);
   } catch (cause) {

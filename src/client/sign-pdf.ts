@@ -1,12 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { digests, hashMember, pssParams, resolveScheme, type SignScheme, signAlgos } from '../crypto/algorithms.ts';
-import { signerKey } from '../pki/cms.ts';
+import type { SignScheme } from '../crypto/algorithms.ts';
+import { chooseAlgorithm, pickCredential, type WantedCredential } from './credential-choice.ts';
 import type { CredentialInfo } from './csc-answers.ts';
 import type { CscClient } from './csc-client.ts';
-import { embedSignature, type PreparedPdf, preparePdf } from './pades.ts';
+import { type FinishOptions, type FinishStep, finishPdfs } from './finish.ts';
+import { LevelError, type SignatureLevel } from './level.ts';
+import { type PreparedPdf, preparePdf } from './pades.ts';
+import { retrieve as overHttp } from './retrieve.ts';
 import type { SignatureDetails, SignatureLook } from './signature-details.ts';
+import { cscTimestamps, type TimestampSource } from './timestamp.ts';
+import { collector } from './validation-data.ts';
 
 /** Milliseconds that nobody minds waiting for the end of a token. */
 const revokePatience = 3_000;
@@ -16,11 +21,12 @@ export type SignPdfStep =
   | 'auth/login'
   | 'credentials/list'
   | 'credentials/info'
+  | 'info'
   | 'prepare'
   | 'credentials/sendOTP'
   | 'credentials/authorize'
   | 'signatures/signHash'
-  | 'embed';
+  | FinishStep;
 
 /** What asks the signer for a factor, at the moment when it is needed, with what the service says about it. */
 export type AskFactor<Factor extends 'PIN' | 'OTP'> = (
@@ -32,12 +38,17 @@ export type NamedPdf = { name: string; pdf: Uint8Array };
 
 /** Who signs, with which credential (the account's first by default), and what the signatures say and look like. */
 export type SignPdfOptions = Omit<SignatureDetails, 'signingTime'> &
-  SignatureLook & {
+  SignatureLook &
+  Pick<FinishOptions, 'retrieve'> & {
+    /** B-LT by default. */
+    level?: SignatureLevel | undefined;
+    /** Where timestamps come from; by default the signing service itself, if it makes them. */
+    timestamp?: TimestampSource | undefined;
     client: CscClient;
     userID: string;
     password: string;
-    /** One of the account's, or what chooses one of them. */
-    credentialID?: string | ((credentialIDs: readonly string[], token: string) => string | Promise<string>);
+    /** The account's first by default. */
+    credentialID?: WantedCredential;
     askPIN: AskFactor<'PIN'>;
     askOTP: AskFactor<'OTP'>;
     /** Where a step is done once for each document, `done` of `total` tells how far it is. */
@@ -55,14 +66,17 @@ export async function signPdf(pdf: Uint8Array, options: SignPdfOptions): Promise
 }
 
 /**
- * Signs PDFs through the CSC API under one authorization: PAdES-B-B, as incremental updates. Only digests leave this
+ * Signs PDFs through the CSC API under one authorization: PAdES, as incremental updates. Only digests leave this
  * machine, and they are named at authorization, so that it is good for these documents alone (SCAL "2"). All documents
- * are prepared before anybody is asked for a PIN. The algorithm is the first that the service lists for the key and that
- * is known here. The access token is revoked at the end.
+ * are prepared before anybody is asked for a PIN, and for level B-LT it is seen that the status of the certificate can be
+ * had. The algorithm is the first that the service lists for the key and that is known here. The access token is revoked
+ * at the end.
  * @throws KysoError document — a PDF cannot be signed; its name is in the message, and nothing was asked of the signer
  * @throws KysoError credentialUnknown, credentialDisabled, signAlgoInvalid — no credential that can do this
  * @throws KysoError numSignaturesTooHigh — more documents than the credential signs at once
  * @throws KysoError integrity — the service answered a signature that does not verify
+ * @throws KysoError certificateStatus — the certificate is revoked or on hold
+ * @throws LevelError — a timestamp or the status of a certificate cannot be had; nothing comes out at a lower level
  * @throws KysoError unavailable, CscError — as the methods of {@link CscClient}
  */
 export async function signPdfs(documents: readonly NamedPdf[], options: SignPdfOptions): Promise<Buffer[]> {
@@ -79,9 +93,9 @@ export async function signPdfs(documents: readonly NamedPdf[], options: SignPdfO
 }
 
 async function signWithToken(token: string, documents: readonly NamedPdf[], options: SignPdfOptions) {
-  const { client, onStep } = options;
+  const { client, onStep, level = 'B-LT', retrieve = overHttp } = options;
   onStep?.('credentials/list');
-  const credentialID = await pick(await client.credentialsList(token), options.credentialID, token);
+  const credentialID = await pickCredential(await client.credentialsList(token), options.credentialID, token);
 
   onStep?.('credentials/info');
   const credential = await client.credentialsInfo(token, credentialID);
@@ -91,6 +105,10 @@ async function signWithToken(token: string, documents: readonly NamedPdf[], opti
       `The credential signs at most ${credential.multisign} documents at once: sign these ${documents.length} in groups.`,
     );
   const { scheme, ...algorithm } = chooseAlgorithm(credential);
+
+  const timestamp = level === 'B-B' ? undefined : await timestampSource(token, options);
+  const kept = collector(retrieve);
+  if (level === 'B-LT') await kept.collect([credential.cert.certificates], []);
 
   const prepared = await prepareAll(documents, credential, scheme, options);
   const hash = prepared.map(({ toSign }) => toSign);
@@ -102,10 +120,17 @@ async function signWithToken(token: string, documents: readonly NamedPdf[], opti
   onStep?.('signatures/signHash');
   const signatures = await client.signHash(token, { credentialID, SAD, hash, ...algorithm });
 
-  return prepared.map(({ context }, index) => {
-    onStep?.('embed', { done: index + 1, total: prepared.length });
-    return embedSignature(context, signatures[index]!);
-  });
+  const signed = prepared.map(({ context }, index) => ({ context, signature: signatures[index]! }));
+  return finishPdfs(signed, { timestamp, retrieve, onStep }, kept);
+}
+
+/** Found out before anybody is asked for a PIN. */
+async function timestampSource(token: string, { client, timestamp, onStep }: SignPdfOptions): Promise<TimestampSource> {
+  if (timestamp) return timestamp;
+  onStep?.('info');
+  const { methods } = await client.info();
+  if (methods.includes('signatures/timestamp')) return cscTimestamps(client, token);
+  throw new LevelError('timestamp', 'The signing service makes no timestamps, and no other service is named.');
 }
 
 async function prepareAll(
@@ -114,12 +139,12 @@ async function prepareAll(
   scheme: SignScheme,
   options: SignPdfOptions,
 ): Promise<PreparedPdf[]> {
-  const { reason, location, name, visible, field, onStep, clock = systemClock } = options;
+  const { reason, location, name, visible, field, level, onStep, clock = systemClock } = options;
   const signingTime = new Date(clock.now());
   const prepared: PreparedPdf[] = [];
   for (const { name: document, pdf } of documents) {
     onStep?.('prepare', { done: prepared.length + 1, total: documents.length });
-    const details = { signingTime, reason, location, name, visible, field };
+    const details = { signingTime, reason, location, name, visible, field, level };
     try {
       prepared.push(await preparePdf(pdf, { chain: credential.cert.certificates, scheme, ...details }));
     } catch (cause) {
@@ -145,26 +170,4 @@ async function askFactors(
     await client.sendOTP(token, credentialID);
   }
   return { ...pin, OTP: await askOTP(OTP) };
-}
-
-async function pick(credentialIDs: string[], wanted: SignPdfOptions['credentialID'], token: string): Promise<string> {
-  if (credentialIDs.length === 0) throw new KysoError('credentialUnknown', 'The account has no credential.');
-  const chosen = typeof wanted === 'function' ? await wanted(credentialIDs, token) : (wanted ?? credentialIDs[0]);
-  if (chosen !== undefined && credentialIDs.includes(chosen)) return chosen;
-  throw new KysoError('credentialUnknown', 'The account does not have this credential.');
-}
-
-/** The first known algorithm that the service lists for the key, with the digest that it implies (SHA-256 if none). */
-function chooseAlgorithm({ key, authMode, cert }: CredentialInfo) {
-  if (key.status === 'disabled') throw new KysoError('credentialDisabled', 'The credential is disabled.');
-  if (authMode !== 'explicit') {
-    throw new KysoError('credentialUnknown', 'The credential is not one that is opened with PIN and one-time code.');
-  }
-  const signAlgo = key.algo.find((oid) => signAlgos.some((row) => row.oid === oid)) ?? key.algo[0]!;
-  const { keyType } = signerKey(cert.certificates[0]);
-  const implied = signAlgos.find((row) => row.oid === signAlgo)?.digest;
-  const hashAlgo = implied ? undefined : digests['SHA-256'].oid;
-  const signAlgoParams = hashMember(signAlgo) === 'signAlgoParams' ? pssParams('SHA-256') : undefined;
-  const scheme = resolveScheme(keyType, signAlgo, hashAlgo, signAlgoParams);
-  return { signAlgo, ...(hashAlgo && { hashAlgo }), ...(signAlgoParams && { signAlgoParams }), scheme };
 }

@@ -1,7 +1,10 @@
 import { KysoError } from '../base/errors.ts';
 
-/** The newest signature of a PDF: its CMS (DER, without padding) and the bytes that its ByteRange covers. */
-export type PdfSignature = { cms: Buffer; content: Buffer };
+/**
+ * The newest signature of a PDF: its CMS (DER, without padding), the whole /Contents with it, and the bytes that its
+ * ByteRange covers.
+ */
+export type PdfSignature = { cms: Buffer; contents: Buffer; content: Buffer };
 
 /**
  * @throws KysoError document — the PDF has no signature, or the newest one does not cover the whole file but its own
@@ -15,14 +18,14 @@ export function lastSignature(pdf: Buffer): PdfSignature {
   if (start !== 0 || length >= next || next + rest !== pdf.length) {
     throw new KysoError('document', 'The newest signature does not cover the whole PDF.');
   }
-  const contents = pdf.subarray(start + length, next).toString('latin1');
-  const bytes = Buffer.from(contents.slice(1, -1), 'hex');
-  if (!/^<[0-9a-f]*>$/i.test(contents)) throw new KysoError('document', 'The signature is not in hexadecimal.');
+  const hex = pdf.subarray(start + length, next).toString('latin1');
+  if (!/^<[0-9a-f]*>$/i.test(hex)) throw new KysoError('document', 'The signature is not in hexadecimal.');
+  const contents = Buffer.from(hex.slice(1, -1), 'hex');
   // DER of definite length: SEQUENCE, then the number of length bytes, then the length itself.
-  const lengthBytes = (bytes[1] ?? 0) - 0x80;
-  if (bytes[0] !== 0x30 || lengthBytes < 1 || lengthBytes > 4)
+  const lengthBytes = (contents[1] ?? 0) - 0x80;
+  if (contents[0] !== 0x30 || lengthBytes < 1 || lengthBytes > 4)
     throw new KysoError('document', 'The signature is not a CMS.');
-  const total = 2 + lengthBytes + bytes.readUIntBE(2, lengthBytes);
+  const total = 2 + lengthBytes + contents.readUIntBE(2, lengthBytes);
   const content = Buffer.concat([pdf.subarray(start, start + length), pdf.subarray(next, next + rest)]);
-  return { cms: bytes.subarray(0, total), content };
+  return { cms: contents.subarray(0, total), contents, content };
 }

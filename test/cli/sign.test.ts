@@ -20,7 +20,7 @@ import { shortDirectory } from '../helpers/temp.ts';
 const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const pki = createTestPki(t);
 const ec: Credential = { ...pki.signer(newkeys['EC-P256']), algo: signAlgosOf('EC-P256'), len: 256 };
-const lan = ['--user', 'cô.lan'];
+const lan = ['--user', 'cô.lan', '--level', 'B-B'];
 
 /** With a clean environment, by way of env(1): tap's hooks would come back into Node otherwise. */
 const command = (...args: string[]) => ['-i', `PATH=${process.env.PATH}`, process.execPath, main, 'sign', ...args];

@@ -21,7 +21,8 @@ const texts = {
 
 async function signed(pdf: Uint8Array, more: Partial<PdfSignatureOptions> = {}): Promise<Buffer> {
   const signingTime = new Date(Date.UTC(2026, 10, 24, 1, 2, 3));
-  const options = { chain, scheme: { digest: 'SHA-256' }, signingTime, visible: true, ...texts, ...more } as const;
+  const how = { chain, scheme: { digest: 'SHA-256' }, signingTime, level: 'B-B', visible: true } as const;
+  const options = { ...how, ...texts, ...more };
   const { context } = await preparePdf(pdf, options);
   return embedSignature(context, sign('SHA-256', context.signedAttributes, key));
 }

@@ -9,7 +9,18 @@ import { shortDirectory } from '../helpers/temp.ts';
 export type TestSigner = { key: KeyObject; chain: [Buffer, Buffer] };
 
 /** A root and an issuing authority made by openssl; `root` is the root's PEM file, `newkey` an option of openssl req. */
-export type TestPki = { directory: string; root: string; signer(newkey: string): TestSigner };
+export type TestPki = {
+  directory: string;
+  root: string;
+  signer(newkey: string): TestSigner;
+  /** Another certificate of the issuing authority, with this section of the configuration; the files' name without ending. */
+  other(name: string, section: string): Buffer;
+  /** openssl in the directory: arguments by spaces, then those that hold some. */
+  openssl(command: string, ...more: string[]): Buffer;
+};
+
+/** More lines of the configuration: for the sections of authorities and persons, and sections of one's own. */
+export type MoreConfig = { ca?: string; person?: string; sections?: string };
 
 /** The openssl key option for each key type of the algorithm table that this room is tested with. */
 export const newkeys = {
@@ -21,7 +32,7 @@ export const newkeys = {
   'EC-P521': 'ec -pkeyopt ec_paramgen_curve:P-521',
 } as const satisfies Record<keyof typeof keyTypes, string>;
 
-const config = `
+const config = ({ ca = '', person = '', sections = '' }: MoreConfig) => `
 [req]
 distinguished_name = name
 [name]
@@ -29,17 +40,25 @@ distinguished_name = name
 basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
+[below]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+${ca}
 [person]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature, nonRepudiation
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+${person}
+${sections}
 `;
 
 /** Builds the authorities in a directory that goes away with the test. */
-export function createTestPki(t: { teardown(handler: () => void): void }): TestPki {
+export function createTestPki(t: { teardown(handler: () => void): void }, more: MoreConfig = {}): TestPki {
   const directory = shortDirectory(t);
-  writeFileSync(join(directory, 'openssl.cnf'), config);
+  writeFileSync(join(directory, 'openssl.cnf'), config(more));
   const openssl = (command: string, ...more: string[]) =>
     execFileSync('openssl', [...command.split(' '), ...more], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
   const request = (name: string, newkey: string, subject: string, how: string) =>
@@ -52,11 +71,16 @@ export function createTestPki(t: { teardown(handler: () => void): void }): TestP
 
   request('root', newkeys['EC-P256'], '/C=VN/CN=Kyso test root', '-x509 -extensions ca -days 30 -out root.pem');
   request('issuing', newkeys['EC-P256'], '/C=VN/CN=Kyso test issuing', '-new -out issuing.csr');
-  const issuing = issue('issuing', 'root', 'ca');
+  const issuing = issue('issuing', 'root', 'below');
 
   return {
     directory,
     root: join(directory, 'root.pem'),
+    openssl,
+    other(name, section) {
+      request(name, newkeys['EC-P256'], `/C=VN/CN=Kyso test ${name}`, `-new -out ${name}.csr`);
+      return issue(name, 'issuing', section);
+    },
     signer(newkey) {
       request('person', newkey, '/C=VN/O=Trường Mẫu/CN=Nguyễn Văn Mẫu', '-new -out person.csr');
       const certificate = issue('person', 'issuing', 'person');

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { signAlgosOf } from '../../src/crypto/algorithms.ts';
 import { shortDirectory } from '../helpers/temp.ts';
-import { createTestPki, newkeys } from './certificates.ts';
+import { newkeys } from './certificates.ts';
 import { sample } from './documents.ts';
 import { pdfsig } from './judges.ts';
 import { signingService } from './signing-service.ts';
+import { complaintsFromStore } from './store-judges.ts';
+import { validationServices } from './validation-services.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const modules = join(root, 'node_modules');
@@ -45,8 +47,9 @@ async function installKit(directory: string): Promise<void> {
 t.test('npm run pack:client: JavaScript that signs a PDF, and types that a TypeScript project takes', async (t) => {
   const directory = shortDirectory(t);
   await installKit(directory);
-  const pki = createTestPki(t);
-  const credential = { ...pki.signer(newkeys['EC-P256']), algo: signAlgosOf('EC-P256'), len: 256 };
+  const services = await validationServices(t);
+  const { pki } = services;
+  const credential = { ...services.signer(newkeys['EC-P256']), algo: signAlgosOf('EC-P256'), len: 256 };
   const service = await signingService(t, pki, { c1: credential });
 
   writeFileSync(join(directory, 'in.pdf'), sample);
@@ -59,6 +62,7 @@ const options: SignPdfOptions = {
   password: 'secret password',
   askPIN: () => '12345678',
   askOTP: () => '123456',
+  timestamp: { url: '${services.tsa}' },
   visible: true,
   name: 'Nguyễn Thị Ánh',
 };
@@ -75,5 +79,7 @@ writeFileSync('out.pdf', await signPdf(readFileSync('in.pdf'), options));
     program.replace(', type SignPdfOptions', '').replace(': SignPdfOptions', ''),
   );
   await run(directory, process.execPath, '--no-experimental-strip-types', 'sign.js');
-  t.match(pdfsig(pki, readFileSync(join(directory, 'out.pdf')))[0], 'Signature is Valid.');
+  const signed = readFileSync(join(directory, 'out.pdf'));
+  t.match(pdfsig(pki, signed)[0], 'Signature is Valid.');
+  t.same(complaintsFromStore(signed), [], 'at B-LT');
 });

@@ -14,7 +14,7 @@ const sha256: SignScheme = { digest: 'SHA-256' };
 const signingTime = new Date(Date.UTC(2026, 10, 24, 1, 2, 3));
 
 async function signed(pdf: Uint8Array, signer: TestSigner, more: Partial<PdfSignatureOptions> = {}): Promise<Buffer> {
-  const options = { chain: signer.chain, scheme: sha256, signingTime, ...more };
+  const options = { chain: signer.chain, scheme: sha256, signingTime, level: 'B-B', ...more } as const;
   const { context } = await preparePdf(pdf, options);
   return embedSignature(context, sign(options.scheme.digest, context.signedAttributes, signer.key));
 }
@@ -156,7 +156,7 @@ t.test('one changed byte in the signed content makes the signature invalid', asy
 });
 
 t.test('the same input is prepared to the same digest, and the context can be used again', async (t) => {
-  const options = { chain: rsa.chain, scheme: sha256, signingTime } as const;
+  const options = { chain: rsa.chain, scheme: sha256, signingTime, level: 'B-B' } as const;
   const [first, second] = [await preparePdf(sample, options), await preparePdf(sample, options)];
   t.strictSame(first.toSign, second.toSign);
   const signature = sign('SHA-256', first.context.signedAttributes, rsa.key);
@@ -166,7 +166,7 @@ t.test('the same input is prepared to the same digest, and the context can be us
 });
 
 t.test('a signature by another key, over another digest or in another form is not embedded', async (t) => {
-  const { context } = await preparePdf(sample, { chain: ec.chain, scheme: sha256, signingTime });
+  const { context } = await preparePdf(sample, { chain: ec.chain, scheme: sha256, signingTime, level: 'B-B' });
   const attributes = context.signedAttributes;
   const stranger = pki.signer(newkeys['EC-P256']);
   t.throws(() => embedSignature(context, sign('SHA-256', attributes, stranger.key)), refused('integrity'));

@@ -20,6 +20,7 @@ async function asLan(t: Test, credentials: Record<string, Credential>, override?
     password: 'mật khẩu',
     askPIN: () => '12345678',
     askOTP: async () => '123456',
+    level: 'B-B',
     clock: { now: () => Date.UTC(2026, 10, 24), monotonic: () => 0 },
   };
   return { options, calls };
