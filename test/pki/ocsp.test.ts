@@ -76,7 +76,7 @@ for (const of of pkis) {
     ];
     for (const [status, opensslSays, gnutlsSays] of statuses) {
       const url = await serve(t, of, status);
-      for (const hash of ['-sha1', '-sha256', '-sha512']) {
+      for (const hash of ['-sha1', '-sha256']) {
         const { ok, text } = await said(
           ...(['openssl', 'ocsp', '-url', url, '-issuer', `${files.issuing}`, hash] as const),
           ...['-cert', `${files.person}`, '-cert', `${files.tsa}`],
@@ -88,7 +88,7 @@ for (const of of pkis) {
         t.notMatch(text, /warning|error/i, 'without a word: the nonce came back, too');
       }
       const { text } = await said(
-        ...(['ocsptool', '--ask', url, '--nonce', '--load-cert', `${files.person}`] as const),
+        ...(['ocsptool', `--ask=${url}`, '--nonce', '--load-cert', `${files.person}`] as const),
         ...['--load-issuer', `${files.issuing}`, '--load-trust', `${files.issuing}`],
       );
       t.match(text, gnutlsSays, 'ocsptool');
@@ -236,8 +236,7 @@ t.test('the bytes of an answer: byKey, good as [0], unknown as [2], reason only 
   const moment = Buffer.from('20260102030405Z').toString('hex');
   t.match(await bytes({ status: 'revoked', revokedAt, reason: 'certificateHold' }), `${id}a116180f${moment}a0030a0106`);
   t.match(await bytes({ status: 'revoked', revokedAt, reason: 'unspecified' }), `${id}a111180f${moment}180f`);
-  t.notMatch(good, '0d0609', 'no nonce where none was asked');
-  t.notMatch(good, derOid(nonceOid).toString('hex'));
+  t.notOk(good.includes(derOid(nonceOid).toString('hex')), 'no nonce where none was asked');
 });
 
 t.test('an answer counts only from the issuer or from whom it made its responder', async (t) => {
