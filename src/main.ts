@@ -33,6 +33,11 @@ async function run(command: string, args: string[]): Promise<number | undefined>
         return (await import('./cli/signer-check.ts')).signerCheck(args.slice(1));
       if (command === 'signer' && (step === 'rotate' || step === 'rotation'))
         return (await import('./cli/signer-keys.ts')).signerKeys(step, args.slice(1));
+      if (command === 'ca' && step) {
+        const { caRevocation, revocationSteps } = await import('./cli/ca-revoke.ts');
+        const found = revocationSteps.find((known) => known === step);
+        if (found) return caRevocation(found, args.slice(1));
+      }
       if (step)
         return (await import('./cli/init.ts')).init(command, step, args.slice(1), await import('./processes/init.ts'));
       return (await import('./processes/run.ts')).run(command, args);

@@ -41,7 +41,7 @@ export async function initAuthority(options: CeremonyOptions): Promise<CeremonyR
     await openLog(tx);
     await openFeedHead(tx);
     if (await rows.settings.find(tx, { name: settingNames.epoch })) throw alreadyThere();
-    for (const authority of authorities) await enterAuthority(rows, tx, authority);
+    for (const authority of authorities) await enterAuthority({ rows, urls: options.urls }, tx, authority);
     await rows.settings.insert(tx, { name: settingNames.names, value: JSON.stringify(names) });
     await rows.settings.insert(tx, { name: settingNames.epoch, value: epoch });
     await record({ clock, epoch }, tx, {

@@ -67,9 +67,13 @@ function urlsOf(role: AuthorityRole, issuer: string, urls: PkiUrls): Certificate
 }
 
 /** Records it, with a place for it in the CRL that its certificate names. */
-export async function enterAuthority(rows: CaRows, tx: CaTx, authority: NewAuthority): Promise<void> {
+export async function enterAuthority(
+  { rows, urls }: { rows: CaRows; urls: PkiUrls },
+  tx: CaTx,
+  authority: NewAuthority,
+): Promise<void> {
   const { id, issuer } = authority;
   await rows.authorities.insert(tx, authority);
   if (issuer === id || (await rows.crlShards.find(tx, { id: shardId(issuer, 1) }))) return;
-  await assignShard({ rows }, tx, issuer);
+  await assignShard({ rows, urls }, tx, issuer);
 }

@@ -1,12 +1,4 @@
-/** CRLReason by the names of RFC 5280 §5.3.1, those that we give. */
-export type CrlReason =
-  | 'keyCompromise'
-  | 'cACompromise'
-  | 'affiliationChanged'
-  | 'superseded'
-  | 'cessationOfOperation'
-  | 'certificateHold'
-  | 'privilegeWithdrawn';
+import type { CrlReason } from '../pki/crl-reasons.ts';
 
 export type RevocationReason = {
   /** What a relying party reads. */

@@ -31,6 +31,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
   kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
+  kyso ca revoke|hold|release SERIAL|CREDENTIALID …   kyso ca certificates|crls [--dir DIR]
+      the status of certificates, and what is published of it; kyso ca revoke --help
   kyso hsm probe [signer|ca] [--dir DIR] [--json]
       what a PKCS#11 token can do, what it enforces, which credentials it can carry; kyso hsm --help
   kyso api|signer|ca|notify --dir DIR

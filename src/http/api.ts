@@ -13,7 +13,7 @@ import { loginDesk } from './logins.ts';
 import { logoRoute } from './logo.ts';
 import { opsApi } from './ops/plugin.ts';
 import { pkiGroups } from './pki/groups.ts';
-import { pkiParts } from './pki/parts.ts';
+import { type PkiParts, pkiParts } from './pki/parts.ts';
 import { pkiApi } from './pki/plugin.ts';
 import { refreshTokens } from './refresh.ts';
 import { createServer } from './server.ts';
@@ -27,13 +27,15 @@ export type ApiParts = {
   ca: Peer<CaContract>;
   store: ApiStore;
   clock: Clock;
+  /** Where another listener shares it; who gives it closes it after all of them. */
+  pki?: PkiParts;
 };
 
 /**
  * The HTTP server with all its APIs, ready to `listen()` or `inject()`. Each API is a plugin with its own errors and its
  * own authentication; none of them knows more of signer and ca than their contracts. The caller closes the store.
  */
-export async function buildApi({ config, signer, ca, store, clock }: ApiParts): Promise<FastifyInstance> {
+export async function buildApi({ config, signer, ca, store, clock, pki: shared }: ApiParts): Promise<FastifyInstance> {
   const tokenKey = await store.write(async (tx) => {
     await seedClients(tx, clock.now());
     return loadTokenKey(tx);
@@ -48,8 +50,8 @@ export async function buildApi({ config, signer, ca, store, clock }: ApiParts): 
     prefix: '/subscriber/v1',
   });
   await app.register(opsApi({ config, signer, ca, store }), { prefix: '/health' });
-  const pki = pkiParts(ca, clock);
-  app.addHook('onClose', async () => pki.close());
+  const pki = shared ?? pkiParts(ca, clock);
+  if (!shared) app.addHook('onClose', async () => pki.close());
   await app.register(pkiApi(pki, pkiGroups));
   await app.register(docsPages(config.publicUrl));
   await app.register(logoRoute);

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { caAnswersContract } from './ca-answers-contract.ts';
+import { CrlHealth, revocationContract } from './ca-revocation.ts';
 import { Closed, Empty, Id, Text } from './fields.ts';
 import { SandboxLine } from './line.ts';
 
@@ -21,6 +22,8 @@ export const caContract = {
   /** Takes in the authorities that were added to the store. */
   'authority.reload': { links: ['operator'], params: Empty, result: Closed({ authorities: Type.Array(Text(64)) }) },
   ...caAnswersContract,
+  ...revocationContract,
+  /** `ready` does not depend on `crl`: signing goes on for as long as CRLs last. */
   status: {
     links: ['api', 'operator'],
     params: Empty,
@@ -30,6 +33,7 @@ export const caContract = {
       store: Type.Boolean(),
       /** Whether timestamps are given; if not, why. */
       clock: Type.Optional(Type.Enum(['trusted', 'stepped', 'unsynchronised'])),
+      crl: CrlHealth,
     }),
   },
 } as const;

@@ -1,10 +1,13 @@
+import type { FastifyInstance } from 'fastify';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { pathsOf } from '../config.ts';
+import { pathsOf, pkiUrls } from '../config.ts';
 import { pinCost } from '../crypto/argon2.ts';
-import { buildApi } from '../http/api.ts';
+import { type ApiConfig, buildApi } from '../http/api.ts';
 import { clientHandlers } from '../http/clients.ts';
 import { followEpoch } from '../http/epoch.ts';
+import { pkiParts } from '../http/pki/parts.ts';
+import { buildPki } from '../http/pki/server.ts';
 import { apiContract } from '../ipc/api-contract.ts';
 import { caContract } from '../ipc/ca-contract.ts';
 import { connectIpc } from '../ipc/client.ts';
@@ -38,20 +41,19 @@ export async function startApiProcess(boot: Boot) {
     key: requireLink(boot, 'api-ca'),
   });
   const store = await openDomain(config, apiDomain);
-  const app = await buildApi({
-    config: {
-      ...how,
-      name: config.name,
-      tier,
-      trustedProxies,
-      log: { level: 'warn', stream: process.stderr },
-      passwordCost: pinCost,
-    },
-    signer,
-    ca,
-    store,
-    clock: systemClock,
-  });
+  const apiConfig: ApiConfig = {
+    ...how,
+    name: config.name,
+    tier,
+    trustedProxies,
+    log: { level: 'warn', stream: process.stderr },
+    passwordCost: pinCost,
+  };
+  const clock = systemClock;
+  const pki = pkiParts(ca, clock);
+  const app = await buildApi({ config: apiConfig, signer, ca, store, clock, pki });
+  const plain = config.pki?.listen && { ...config.pki.listen, app: await buildPki(apiConfig, pki) };
+  if (how.tls && !plain) log('pki', { why: `certificates name ${pkiUrls(config).ocsp}: ${unserved}` });
   const operator = await serveIpc({
     path: paths.socket('api'),
     contract: apiContract,
@@ -68,12 +70,12 @@ export async function startApiProcess(boot: Boot) {
       await purgeThrottles(tx, systemClock.now());
     }),
   );
-  await app.listen({ host, port }).catch((cause: unknown) => {
-    throw new KysoError('configuration', `cannot listen on ${host}:${port}: choose another port (--port)`, { cause });
-  });
+  await listen(app, host, port, 'choose another port (--port)');
+  if (plain) await listen(plain.app, plain.host, plain.port, 'choose another port in pki.listen');
   return {
     async stop() {
-      await app.close();
+      await Promise.all([app.close(), plain?.app.close()]);
+      pki.close();
       await operator.close();
       await epochs.stop();
       await purge.stop();
@@ -82,4 +84,15 @@ export async function startApiProcess(boot: Boot) {
       await store.close();
     },
   };
+}
+
+const unserved =
+  'over plain HTTP nothing of Kyso answers there, since this server speaks TLS; give pki.listen an address, or have ' +
+  'something in front pass that address on';
+
+/** @throws KysoError configuration — nothing can listen there */
+async function listen(app: FastifyInstance, host: string, port: number, help: string): Promise<void> {
+  await app.listen({ host, port }).catch((cause: unknown) => {
+    throw new KysoError('configuration', `cannot listen on ${host}:${port}: ${help}`, { cause });
+  });
 }

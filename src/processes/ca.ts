@@ -1,10 +1,12 @@
 import { systemClock } from '../base/clock.ts';
 import { type ClockState, type WatchedClock, watchClock } from '../ca/clock.ts';
 import { openAuthority } from '../ca/context.ts';
+import { startCrlPublisher } from '../ca/crl-publisher.ts';
 import { startFeed } from '../ca/feed.ts';
 import { kernelClock } from '../ca/kernel-clock.ts';
 import { ocspResponder } from '../ca/ocsp.ts';
 import { assertTokenOfStore } from '../ca/own-token.ts';
+import { resumeRevocations } from '../ca/revoke.ts';
 import { sandboxIssuer } from '../ca/sandbox.ts';
 import { examplePolicy, timestampAuthority } from '../ca/tsa.ts';
 import { pathsOf, pkiUrls } from '../config.ts';
@@ -42,6 +44,7 @@ export async function startCaProcess(boot: Boot) {
   const feed = startFeed({ authority, signer, onError });
   const issuer = sandboxIssuer(authority, feed, onError);
   void issuer.resume().catch(onError);
+  const crls = startCrlPublisher({ authority, onError });
   const time = watchClock(clock, mode === 'sandbox' ? undefined : kernelClock);
   const responder = ocspResponder(authority, onError);
   const policy = config.tsa?.policy ?? examplePolicy;
@@ -49,12 +52,14 @@ export async function startCaProcess(boot: Boot) {
   const server = await serveIpc({
     path: paths.socket('ca'),
     contract: caContract,
-    handlers: caHandlers({ authority, store, token, issuer, time, responder, tsa }),
+    handlers: caHandlers({ authority, store, token, issuer, time, responder, tsa, feed, crls }),
     keys: keysFor('ca', boot),
     onError: (error, method) => log('call failed', { process: 'ca', method, error }),
   });
   /** What runs beside the calls, and is stopped in this order. */
   const running = [
+    crls,
+    every(1_000, () => resumeRevocations(authority)),
     every(1_000, async () => {
       if (config.store.engine === 'postgresql') await sequenceLeaves(store);
     }),

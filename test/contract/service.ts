@@ -46,7 +46,9 @@ export async function startService(t: Test): Promise<Service> {
   const world = await newSigner(t, { location }, await signerToken(t));
   const store = await openStore(apiDomain, await location());
   const signer: Peer<SignerContract> = { call: world.call, connected: () => true, close() {} };
-  const ca = scriptedPeer(caContract, { status: () => ({ ready: true, token: true, store: true }) });
+  const ca = scriptedPeer(caContract, {
+    status: () => ({ ready: true, token: true, store: true, crl: { ok: true, shards: 0, late: 0 } }),
+  });
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const { clock } = world;

@@ -7,7 +7,9 @@ t.test('/health/live and /health/ready', async (t) => {
   const get = (url: string) => app.inject({ method: 'GET', url });
   const signerStatus = { ready: true, token: true, store: true, feed: true, feedAge: 300, notify: 'ok' as const };
   signer.script.status = () => signerStatus;
-  ca.script.status = () => ({ ready: true, token: true, store: true });
+  const crl = { ok: false, shards: 3, late: 1, endsAt: 1_800_000_000_000 };
+  const caStatus = { ready: true, token: true, store: true, crl };
+  ca.script.status = () => caStatus;
 
   const ready = await get('/health/ready');
   t.equal(ready.statusCode, 200);
@@ -15,7 +17,7 @@ t.test('/health/live and /health/ready', async (t) => {
     status: 'ok',
     tier: 'development',
     signer: signerStatus,
-    ca: { ready: true, token: true, store: true },
+    ca: caStatus,
     api: { store: true },
   });
 
@@ -53,6 +55,6 @@ t.test('/health/live and /health/ready', async (t) => {
 
   const production = await startApi(t, { config: { tier: 'production' } });
   production.signer.script.status = () => signerStatus;
-  production.ca.script.status = () => ({ ready: true, token: true, store: true });
+  production.ca.script.status = () => caStatus;
   t.equal((await production.app.inject({ method: 'GET', url: '/health/ready' })).json().tier, 'production', 'S18');
 });

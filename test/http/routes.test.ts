@@ -13,6 +13,8 @@ const open = [
   'GET /pki/ocsp/*', // what certificates name, and the time: RFC 6960, RFC 3161
   'POST /pki/ocsp',
   'POST /tsa',
+  'GET /pki/ca/:id.cer', // whoever checks a certificate
+  'GET /pki/crl/:authority/:number.crl',
 ];
 
 t.test('S32: without a token every route but the public ones refuses', async (t) => {
@@ -84,7 +86,7 @@ t.test('S31: headers of each kind of answer', async (t) => {
   const { app, csc, signer, ca } = await startApi(t);
   signer.script['credentials.list'] = () => ({ credentialIDs: [], more: false });
   signer.script.status = () => ({ ready: true, token: true, store: true, feed: true, notify: 'ok' });
-  ca.script.status = () => ({ ready: true, token: true, store: true });
+  ca.script.status = () => ({ ready: true, token: true, store: true, crl: { ok: true, shards: 0, late: 0 } });
   const evil = { origin: 'https://evil.example', 'x-request-id': 'chosen-by-client' };
   const post = (url: string, payload: string, headers = {}) =>
     app.inject({ method: 'POST', url, payload, headers: { 'content-type': 'application/json', ...evil, ...headers } });

@@ -77,6 +77,7 @@ CREATE TABLE "ca"."crl_entries" (
 CREATE TABLE "ca"."crl_shards" (
 	"id" text PRIMARY KEY NOT NULL,
 	"authority" text NOT NULL,
+	"url" text NOT NULL,
 	"state" text NOT NULL,
 	"assigned" integer NOT NULL,
 	"entries" integer NOT NULL,

@@ -80,6 +80,7 @@ CREATE INDEX `crl_entries_shard` ON `crl_entries` (`shard`);--> statement-breakp
 CREATE TABLE `crl_shards` (
 	`id` text PRIMARY KEY NOT NULL,
 	`authority` text NOT NULL,
+	`url` text NOT NULL,
 	`state` text NOT NULL,
 	`assigned` integer NOT NULL,
 	`entries` integer NOT NULL,

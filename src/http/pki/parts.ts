@@ -5,6 +5,7 @@ import type { Peer } from '../../ipc/contract.ts';
 import { sourceOf } from '../throttle.ts';
 import { turns } from '../turns.ts';
 import { allowance } from './allowance.ts';
+import { type CrlCache, crlCache } from './crl-cache.ts';
 import { type OcspAnswers, ocspAnswers } from './ocsp-answers.ts';
 
 /**
@@ -21,6 +22,7 @@ export type PkiParts = {
   ca: Peer<CaContract>;
   clock: Clock;
   ocsp: OcspAnswers;
+  crls: CrlCache;
   /**
    * Runs a job that makes the token sign for somebody without a login.
    * @throws KysoError tooManyRequests — this source had its share; busy — all together had theirs
@@ -34,7 +36,7 @@ export function pkiParts(ca: Peer<CaContract>, clock: Clock): PkiParts {
   const inTurn = turns(waiting);
   const ocsp = ocspAnswers({ ca, clock });
   return {
-    ...{ ca, clock, ocsp },
+    ...{ ca, clock, ocsp, crls: crlCache({ ca, clock }) },
     async forAnybody(ip, job) {
       if (!mayAsk(sourceOf(ip))) throw new KysoError('tooManyRequests', 'one source asks for too many signatures');
       return inTurn('token', job);

@@ -139,6 +139,8 @@ export const crlShards = sqliteTable(
     /** AUTHORITY/NUMBER, as its address ends. */
     id: text('id').primaryKey(),
     authority: text('authority').notNull(),
+    /** Its address, as it stands in the certificates that belong here and in its CRLs: for ever. */
+    url: text('url').notNull(),
     /** `open` for new certificates, or `full`. */
     state: text('state').notNull(),
     /** Certificates that belong here, and how many of them have an entry. */
