@@ -10,6 +10,7 @@ import type { Authority } from './context.ts';
 import { attestedKey } from './key.ts';
 import { subjectOf } from './line.ts';
 import { procedures } from './procedures.ts';
+import { assignShard } from './shards.ts';
 
 /** The list of lines that a sandbox orders for itself. */
 export const sandboxList = 'sandbox';
@@ -23,8 +24,8 @@ export const sandboxList = 'sandbox';
 export async function draftLine(
   authority: Authority,
   line: Line,
-): Promise<{ draft: CertificateDraft; linted: LintedTbs; issuer: CaAuthority }> {
-  const { clock, pki } = authority;
+): Promise<{ draft: CertificateDraft; linted: LintedTbs; issuer: CaAuthority; shard: string }> {
+  const { clock, pki, store } = authority;
   if (line.list === sandboxList && authority.mode !== 'sandbox')
     throw new KysoError('orderRefused', 'only a sandbox issues over a sandbox line');
   const fields: LineFields = JSON.parse(line.text);
@@ -36,6 +37,8 @@ export async function draftLine(
   const issuer = pki.issuerOf(keyTypeOf(importSpki(publicKey)));
   const span = validityOf(profile, validity, clock.now(), new Date(issuer.notAfter));
   const kept = procedure.validity === 'kept' && before ? { notAfter: new Date(before.notAfter) } : {};
+  // By itself: the address stands in what is linted. A place that comes to nothing stays empty.
+  const shard = await store.write((tx) => assignShard(authority, tx, issuer.id));
   const draft = {
     ...{
       profile,
@@ -47,9 +50,15 @@ export async function draftLine(
       ...kept,
     },
     subject: subjectOf(fields, before && JSON.parse(before.subject)),
+    urls: urlsIn(authority, issuer.id, shard),
   };
-  return { draft, linted: await lint(draft), issuer };
+  return { draft, linted: await lint(draft), issuer, shard };
 }
+
+/** Where a certificate of this issuer and shard says that its status is. */
+const urlsIn = ({ urls }: Authority, issuer: string, shard: string) => ({
+  ...{ caIssuers: urls.caIssuers(issuer), ocsp: urls.ocsp, crl: urls.crl(shard) },
+});
 
 /** The certificate that a line follows; undefined for a first one. */
 async function certificateBefore({ rows, store }: Authority, line: LineFields): Promise<IssuedCertificate | undefined> {
@@ -69,9 +78,10 @@ async function keyOf(authority: Authority, line: Line, isNew: boolean): Promise<
 
 /**
  * The linted TBS of an intent that a former life of this process left; undefined when the same bytes no longer come
- * out (another issuing certificate, another version of Kyso) or no longer pass.
+ * out (another issuing certificate, other addresses, another version of Kyso) or no longer pass.
  */
 export async function lintAgain(
+  authority: Authority,
   issuer: CaAuthority,
   { procedure }: Line,
   intended: IssuedCertificate,
@@ -86,6 +96,7 @@ export async function lintAgain(
       notBefore: new Date(intended.notBefore),
       notAfter: new Date(intended.notAfter),
       issuer: issuer.certificate,
+      urls: urlsIn(authority, issuer.id, intended.shard),
     });
     return linted.tbs.equals(intended.tbs) ? linted : undefined;
   } catch (error) {

@@ -7,7 +7,6 @@ import { type Authority, record } from './context.ts';
 import { draftLine, lintAgain } from './draft.ts';
 import { refuseLine } from './lines.ts';
 import { appendOrder } from './orders.ts';
-import { assignShard } from './shards.ts';
 
 /**
  * Issues the certificate of a line whose key is attested, and orders signer to install it. Order: lint on a throw-away
@@ -39,7 +38,7 @@ async function findLine({ rows, store }: Authority, lineHash: string): Promise<L
 /** Records what is going to be signed. Undefined when another call was faster: its intent counts, and ours is gone. */
 async function intend(authority: Authority, line: Line): Promise<LintedTbs | undefined> {
   const { store, rows, clock } = authority;
-  const { linted, draft, issuer } = await draftLine(authority, line).catch(async (error: unknown) => {
+  const { linted, draft, issuer, shard } = await draftLine(authority, line).catch(async (error: unknown) => {
     throw await refusedFor(authority, line, error);
   });
   return store.write(async (tx) => {
@@ -57,7 +56,7 @@ async function intend(authority: Authority, line: Line): Promise<LintedTbs | und
       status: 'intended',
       certificate: null,
       authority: issuer.id,
-      shard: await assignShard(authority, tx, issuer.id),
+      shard,
       revocation: 'none',
       reason: null,
       revokedBy: null,
@@ -91,7 +90,7 @@ async function complete(authority: Authority, line: Line, made?: LintedTbs): Pro
   };
   const intended = await rows.certificates.find(store.read, keys.certificate);
   const issuer = intended && pki.byId(intended.authority);
-  const linted = issuer && (made ?? (await lintAgain(issuer, line, intended)));
+  const linted = issuer && (made ?? (await lintAgain(authority, issuer, line, intended)));
   const certificate = linted && (await signLinted(linted, issuer.key.sign));
   await failpoint('certificate.signed');
 
