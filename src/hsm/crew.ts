@@ -15,6 +15,8 @@ export type Crew = {
   perform(tasks: Task[]): Promise<unknown[]>;
   /** How many workers are up. */
   size(): number;
+  /** Whether each of them has something to do. */
+  isBusy(): boolean;
   /** Ends all workers; what they were doing fails. */
   stop(): Promise<void>;
 };
@@ -215,6 +217,7 @@ export function createCrew({ seats, deadline, start, report }: CrewOptions): Cre
   return {
     begin,
     size,
+    isBusy: () => idle.length === 0,
 
     async perform(tasks) {
       if (size() === 0) throw new KysoError('tokenUnavailable', 'no token worker is up');

@@ -142,7 +142,7 @@ export async function startToken(config: TokenConfig, pin: Buffer, events: Token
   }
 
   async function sliced(name: 'sign' | 'signResident', request: Operations['sign' | 'signResident']['request']) {
-    const tasks = slices(request.keyType, request.digests).map(
+    const tasks = slices(request.keyType, request.digests, signers.isBusy()).map(
       (digests) => ({ operation: name, request: { ...request, digests } }) as Task,
     );
     return ((await signers.perform(tasks)) as Buffer[][]).flat();

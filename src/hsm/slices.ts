@@ -10,9 +10,12 @@ const most: Record<KeyTypeName, number> = {
   'EC-P521': 10,
 };
 
-/** Parts of a batch, as equal as can be and as few, since each unwraps the key anew. */
-export function slices<T>(keyType: KeyTypeName, batch: readonly T[]): T[][] {
-  const count = Math.ceil(batch.length / most[keyType]);
+/**
+ * Parts of a batch, as equal as can be and as few, since each unwraps the key anew. While all workers are `busy` they are
+ * twice as long: then nobody takes a second part beside the first.
+ */
+export function slices<T>(keyType: KeyTypeName, batch: readonly T[], busy = false): T[][] {
+  const count = Math.ceil(batch.length / (busy ? 2 * most[keyType] : most[keyType]));
   const size = Math.ceil(batch.length / count);
   return Array.from({ length: count }, (_, n) => batch.slice(n * size, (n + 1) * size));
 }

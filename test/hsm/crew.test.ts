@@ -94,6 +94,17 @@ t.test('jobs take turns, and answers keep the order of the tasks', async (t) => 
   t.same(await short, ['did short0', 'did short1']);
 });
 
+t.test('a crew is busy while nobody is free', async (t) => {
+  const { crew, workers } = await makeCrew(t, 2);
+  const jobs = [crew.perform(tasks('a', 1))];
+  t.notOk(crew.isBusy());
+  jobs.push(crew.perform(tasks('b', 1)));
+  t.ok(crew.isBusy());
+  for (const worker of workers) worker.finish();
+  await Promise.all(jobs);
+  t.notOk(crew.isBusy());
+});
+
 t.test('a worker that is lost: its task goes to another one, once', async (t) => {
   const { crew, workers } = await makeCrew(t, 2);
   const [first, second] = workers as [Fake, Fake];

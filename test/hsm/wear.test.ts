@@ -24,10 +24,13 @@ t.test('S14: slices of a batch are the batch, in its order, and no slice is empt
   for (const keyType of Object.keys(keyTypes) as KeyTypeName[]) {
     for (const count of [1, 7, 8, 9, 32, 50, 51, 100, 250, 251, 1000]) {
       const batch = Array.from({ length: count }, () => randomBytes(4));
-      const parts = slices(keyType, batch);
-      t.same(parts.flat(), batch, `${keyType} × ${count}`);
-      const lengths = parts.map(({ length }) => length);
-      t.ok(Math.min(...lengths) > 0 && Math.max(...lengths) - Math.min(...lengths) < parts.length + 1);
+      for (const busy of [false, true]) {
+        const parts = slices(keyType, batch, busy);
+        t.same(parts.flat(), batch, `${keyType} × ${count}`);
+        const lengths = parts.map(({ length }) => length);
+        t.ok(Math.min(...lengths) > 0 && Math.max(...lengths) - Math.min(...lengths) < parts.length + 1);
+      }
+      t.ok(slices(keyType, batch, true).length <= Math.ceil(slices(keyType, batch).length / 2));
     }
   }
 });
