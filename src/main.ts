@@ -48,6 +48,8 @@ async function run(command: string, args: string[]): Promise<number | undefined>
       return (await import('./cli/sign.ts')).sign(args);
     case 'subscriber':
       return (await import('./cli/subscriber.ts')).subscriber(args);
+    case 'evidence':
+      return (await import('./cli/evidence.ts')).evidence(args);
     case 'client':
       return (await import('./cli/client.ts')).client(args);
     case 'hsm':

@@ -5,6 +5,7 @@ import type { Order } from '../ipc/feed.ts';
 import type { Credential, Key, SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { endKey, keptAfterExpiry } from './end-key.ts';
+import { keepChainEvidence } from './evidence.ts';
 
 type OrderOf<Kind extends Order['kind']> = Extract<Order, { kind: Kind }>;
 
@@ -39,6 +40,10 @@ export async function installCertificate(
     ...{ serial: certificate.serialNumber, certificate: sha256(der).toString('hex') },
     ...{ notBefore: certificate.validFromDate.getTime(), notAfter },
   });
+  await keepChainEvidence(
+    tx,
+    chain.map((base64) => Buffer.from(base64, 'base64')),
+  );
   const locked = await lockKey(signer, tx, key.id);
   const serials = [...new Set([...serialsOf(locked), certificate.serialNumber])];
   await signer.rows.keys.replace(tx, locked, { serials: JSON.stringify(serials), endsAt: notAfter + keptAfterExpiry });

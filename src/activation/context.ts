@@ -65,6 +65,8 @@ export type Signer = {
   keyKinds: Set<string>;
   /** Refused requests that are not in the log yet. */
   refusals: Refusals;
+  /** The digest of the message of ca's feed that was kept last as evidence. */
+  evidence: { kept: string };
   /** What one guess of a PIN or of activation data costs, for vaults that are sealed from now on. */
   pinCost: Argon2Cost;
   codeLimits: CodeLimits;

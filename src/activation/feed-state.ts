@@ -1,5 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
+import type { FeedPayload, SignedFeed } from '../ipc/feed.ts';
+import { feedEvidence, type Relied } from './relied.ts';
+
+type Heartbeat = Extract<FeedPayload, { type: 'heartbeat' }>;
 
 /** How old the newest word of ca may be, in milliseconds, before the signer stops signing (design §5). */
 const bound = 10_000;
@@ -22,7 +26,9 @@ export type FeedState = {
   place(): FeedPlace;
   applied(place: FeedPlace): void;
   /** A heartbeat whose signature was checked: `number` is the newest order that exists, `at` ca's clock. */
-  heard(beat: number, number: number, at: number): void;
+  heard(heartbeat: Pick<Heartbeat, 'beat' | 'number' | 'at'>, message: SignedFeed): void;
+  /** The heartbeat that what is signed now relies on. */
+  word(): Relied;
   /** Milliseconds since ca sent the last heartbeat that showed the feed complete; undefined before the first. */
   age(): number | undefined;
   isFresh(): boolean;
@@ -35,6 +41,7 @@ export function feedState(clock: Clock, place: FeedPlace): FeedState {
   let lastBeat = 0;
   let completeAt: number | undefined;
   let announced = place.number;
+  let word: Relied | undefined;
 
   const age = () => (completeAt === undefined ? undefined : clock.monotonic() - completeAt);
   const complete = () => announced <= current.number;
@@ -46,16 +53,22 @@ export function feedState(clock: Clock, place: FeedPlace): FeedState {
     place: () => current,
     age,
     isFresh,
+    word() {
+      if (!word) throw new KysoError('feedStale', 'the status feed of ca was not heard yet');
+      return word;
+    },
     applied(place) {
       if (place.number > current.number) current = place;
     },
-    heard(beat, number, at) {
+    heard({ beat, number, at }, message) {
       // An old heartbeat, played again, must not make the feed look fresh.
       if (beat <= lastBeat || Math.abs(clock.now() - at) > bound) return;
       lastBeat = beat;
       announced = number;
       // Its age begins where ca said it, not where it arrived.
-      if (complete()) completeAt = clock.monotonic() - Math.max(0, clock.now() - at);
+      if (!complete()) return;
+      completeAt = clock.monotonic() - Math.max(0, clock.now() - at);
+      word = feedEvidence(message);
     },
     assertFresh() {
       const since = age();

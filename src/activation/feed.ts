@@ -34,7 +34,7 @@ export function feedReceiver(signer: Signer, caKey: KeyObject) {
     if (payload.number > signer.feed.place().number) await refreshPlace(signer);
     const { number, head } = signer.feed.place();
     if (payload.number === number && payload.head !== head) throw otherHistory(number);
-    signer.feed.heard(payload.beat, payload.number, payload.at);
+    signer.feed.heard(payload, message);
     return { number };
   };
 }

@@ -6,6 +6,7 @@ import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { endSigning, type Outcome, sweepSignings } from '../store/signer/signings.ts';
 import { record, type Signer } from './context.ts';
+import { keepFeedEvidence } from './evidence.ts';
 import { answerOnce, keepAnswer } from './idempotency.ts';
 import { signWithKey } from './keys.ts';
 import { openWithSad } from './sad.ts';
@@ -62,28 +63,34 @@ async function useKey(signer: Signer, spent: SpentAuthorization, sad: string): P
   }
 }
 
-function end(
+/** Ends a signing in the store and the log, which names what a released signature relied on. False: it had ended before. */
+async function end(
   signer: Signer,
   spent: SpentAuthorization,
   outcome: Exclude<Outcome, 'pending'>,
   { answer, error }: { answer?: Answer; error?: unknown },
 ): Promise<boolean> {
-  const { signing, authorization, request, idempotencyKey } = spent;
+  const { signing, authorization, request, idempotencyKey, relied } = spent;
+  const released = outcome === 'released';
   const endedAt = signer.time.now();
-  return signer.store.write(async (tx) => {
+  const ended = await signer.store.write(async (tx) => {
     if (!(await endSigning(tx, signing, outcome, endedAt))) return false;
     if (answer && idempotencyKey !== undefined) await keepAnswer(signer, tx, idempotencyKey, answer);
+    if (released) await keepFeedEvidence(signer, tx, relied.feed);
     await record(signer, tx, {
-      ...{ event: 'sign', actor: 'signer', result: outcome === 'released' ? 'done' : 'failed', request, signing },
+      ...{ event: 'sign', actor: 'signer', result: released ? 'done' : 'failed', request, signing },
       ...{
         authorization: authorization.id,
         subscriber: authorization.subscriber,
         credential: authorization.credential,
       },
+      ...(released && { detail: { certificate: relied.certificate, feed: relied.feed.digest } }),
       ...(error !== undefined && { detail: { kind: kindOf(error) } }),
     });
     return true;
   });
+  if (ended && released) signer.evidence.kept = relied.feed.digest;
+  return ended;
 }
 
 /**

@@ -9,6 +9,7 @@ import { record, type Signer } from './context.ts';
 import { holdUsable, ownCredential } from './credentials.ts';
 import { hashesOf, takePlaces } from './hashes.ts';
 import { claimKey } from './idempotency.ts';
+import type { Relied } from './relied.ts';
 import { authorizationId } from './sad.ts';
 import { announceUse } from './use-notice.ts';
 
@@ -25,6 +26,8 @@ export type SpentAuthorization = {
   readonly scheme: SignScheme;
   readonly digests: readonly Buffer[];
   readonly request: string;
+  /** What the result in the log names: the certificate (digest) and the heartbeat of ca that it was signed under. */
+  readonly relied: { readonly certificate: string; readonly feed: Relied };
   /** Under which the answer is kept, where the request has a key. */
   readonly idempotencyKey: string | undefined;
   readonly [spent]: true;
@@ -90,7 +93,8 @@ async function spendIn(signer: Signer, tx: SignerTx, request: Request, signing: 
   });
   if (authorization.total - authorization.remaining === digests.length)
     await announceUse(signer, tx, person, credential, authorization);
-  const facts = { signing, authorization, key, scheme, digests, idempotencyKey, request: request.request };
+  const relied = { certificate: credential.certificate, feed: signer.feed.word() };
+  const facts = { signing, authorization, key, scheme, digests, relied, idempotencyKey, request: request.request };
   return facts as unknown as SpentAuthorization;
 }
 

@@ -14,6 +14,7 @@ import { sendOTP, usualCodeLimits } from './codes.ts';
 import { type CodeLimits, type Signer, tokenLabels } from './context.ts';
 import { describeCredential, listCredentials } from './credentials.ts';
 import { readEpoch } from './epochs.ts';
+import { evidenceOf } from './evidence.ts';
 import { extendTransaction } from './extend.ts';
 import { feedReceiver } from './feed.ts';
 import { feedState, parsePlace } from './feed-state.ts';
@@ -107,6 +108,7 @@ export async function startSigner({
     refusals: new Map(),
     running: new Set(),
     hashes: new Map(),
+    evidence: { kept: '' },
   };
   try {
     await sweep(signer);
@@ -143,6 +145,7 @@ function signerHandlers(signer: Signer, receive: ReturnType<typeof feedReceiver>
     'credentials.extendTransaction': counting(signer.refusals, 'extend', (params) => extendTransaction(signer, params)),
     'signatures.signHash': counting(signer.refusals, 'sign', (params) => signHash(signer, params)),
     epoch: async () => ({ epoch: signer.epoch }),
+    evidence: (params) => evidenceOf(signer, params),
     'store.check': (params) => checkStore(signer, params),
     'keys.rotate': (params) => rotate(signer, params),
     'keys.rotation': () => rotationStatus(signer),

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import fastify, { type ConnectionError, type FastifyInstance, LogController, type RouteOptions } from 'fastify';
 import { decodeDigest } from '../base/base64.ts';
-import { newId } from '../base/ids.ts';
+import { systemClock } from '../base/clock.ts';
+import { newRequestId } from '../base/ids.ts';
 import { atOnce } from './at-once.ts';
 import { bodyLimit, readJsonOnly } from './body.ts';
 import type { ApiConfig } from './config.ts';
@@ -49,7 +50,7 @@ export function createServer(config: ApiConfig, limits: Limits = usualLimits): F
   const app = fastify({
     logger: loggerOptions(log),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
-    genReqId: newId,
+    genReqId: () => newRequestId(systemClock.now()),
     requestIdHeader: false,
     rewriteUrl: ({ url = '' }) => withSingleSlashes(url),
     bodyLimit,

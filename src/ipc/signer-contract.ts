@@ -220,6 +220,17 @@ export const signerContract = {
     params: Closed({ label: Text(64) }),
     result: Closed({ destroyedAt: Instant }),
   },
+  /** What the log says of a request that came about then, and what its signatures relied on: chains of base64 DER. */
+  evidence: {
+    links: ['operator'],
+    params: Closed({ request: Text(64), at: Instant }),
+    result: Closed({
+      leaves: Type.Array(Closed({ position: Type.Optional(Instant), leaf: Text(1_000_000) })),
+      chains: Type.Array(Type.Array(Bytes(16_384))),
+      messages: Type.Array(SignedFeed),
+      feedKey: Bytes(1024),
+    }),
+  },
   /** Looks at some rows of a sealed table; `bad` are the keys of those that are not as Kyso wrote them. */
   'store.check': {
     links: ['operator'],

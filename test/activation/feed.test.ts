@@ -247,8 +247,8 @@ t.test("ca's status feed", async (t) => {
       const { feedState } = await import('../../src/activation/feed-state.ts');
       const state = feedState(world.clock, { number: 0, head: '' });
       t.throws(() => state.assertFresh(), refused('feedStale'));
-      const { beat, number, at } = JSON.parse(old.payload);
-      state.heard(beat, number, at);
+      state.heard(JSON.parse(old.payload), old);
+      t.throws(() => state.word(), refused('feedStale'));
       t.throws(() => state.assertFresh(), refused('feedStale'));
     },
   });

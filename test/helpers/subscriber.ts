@@ -148,8 +148,8 @@ export async function activate(person: TestPerson, where: string[]): Promise<End
 /** The seed of the otpauth URI in a text that has all of it. */
 export const seedIn = (output: string) => /secret=([A-Z2-7]{32})/.exec(output)?.[1] ?? '';
 
-/** `kyso signer attest-phone` at a directory in which this signer serves its operator. */
-export async function operatorAt(t: Test, world: TestSigner) {
+/** A command of the operator, `kyso signer attest-phone` unless named, at a directory in which this signer serves its operator. */
+export async function operatorAt(t: Test, world: TestSigner, command = ['signer', 'attest-phone']) {
   const directory = shortDirectory(t);
   const paths = pathsOf({ directory });
   const key = randomBytes(32);
@@ -167,7 +167,7 @@ export async function operatorAt(t: Test, world: TestSigner) {
   const options = { path: paths.socket('signer'), contract: signerContract, handlers, onError() {} };
   const server = await serveIpc({ ...options, keys: { operator: key } });
   t.teardown(() => server.close());
-  return (...args: string[]) => kyso(['signer', 'attest-phone', ...args, '--dir', directory]);
+  return (...args: string[]) => kyso([...command, ...args, '--dir', directory]);
 }
 
 /** A command on a terminal of its own: each text is awaited, and answered unless there is no answer. */

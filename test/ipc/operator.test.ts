@@ -10,7 +10,7 @@ const asked = (contract: Contract, link: Link = 'operator') =>
 
 /** What an operator may ask for, of all processes. A person of a sandbox is made up; outside of it ca refuses that. */
 const allowed = [
-  ...['status', 'totpMove.attest', 'keys.rotate', 'keys.rotation', 'keys.retire', 'store.check'],
+  ...['status', 'totpMove.attest', 'keys.rotate', 'keys.rotation', 'keys.retire', 'store.check', 'evidence'],
   ...['authority.certificates', 'sandbox.issue', 'client.list', 'client.set'],
 ];
 

@@ -23,4 +23,5 @@ export type AuthorizedHash = typeof postgresql.authorizedHashes.$inferSelect;
 export type OneTimeCode = typeof postgresql.oneTimeCodes.$inferSelect;
 export type TotpMove = typeof postgresql.totpMoves.$inferSelect;
 export type Notice = typeof postgresql.notices.$inferSelect;
+export type Evidence = typeof postgresql.evidence.$inferSelect;
 export type Signing = typeof postgresql.signings.$inferSelect;
