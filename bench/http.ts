@@ -8,8 +8,9 @@ export type Answer = { status: number; body: Buffer };
  */
 export type Connection = { send(request: Buffer): Promise<Answer>; close(): void };
 
-export async function open(port: number): Promise<Connection> {
-  const socket: Socket = connect({ host: '127.0.0.1', port, noDelay: true });
+export async function open(port: number, localAddress?: string): Promise<Connection> {
+  const from = localAddress === undefined ? {} : { localAddress };
+  const socket: Socket = connect({ host: '127.0.0.1', port, noDelay: true, ...from });
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   let received: Buffer = Buffer.alloc(0);
   let waiting: PromiseWithResolvers<Answer> | undefined;
@@ -51,4 +52,10 @@ export function message(path: string, token: string | undefined, body?: unknown)
     ...(body === undefined ? [] : ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(text)}`]),
   ];
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${text}`);
+}
+
+/** A whole POST of something that is not JSON. */
+export function binaryMessage(path: string, type: string, body: Buffer): Buffer {
+  const head = [`POST ${path} HTTP/1.1`, 'Host: 127.0.0.1', `Content-Type: ${type}`, `Content-Length: ${body.length}`];
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]);
 }

@@ -124,6 +124,7 @@ export function createServer(config: ApiConfig, limits: Limits = usualLimits): F
 
 /** Clients put a path behind a base that ends with a slash; what stands behind the question mark is left alone. */
 function withSingleSlashes(url: string): string {
+  if (!url.includes('//')) return url;
   const path = url.split('?', 1)[0] ?? '';
   return path.replace(/\/{2,}/g, '/') + url.slice(path.length);
 }

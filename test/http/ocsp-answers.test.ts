@@ -32,7 +32,7 @@ function service(t: Test) {
   const ca = { ...peer, connected: () => link.up };
   const answers = ocspAnswers({ ca, clock });
   t.teardown(() => answers.close());
-  return { clock, link, answers, peer, kept: () => answers.find(request)?.response.toString() };
+  return { clock, link, answers, peer, kept: () => answers.find('name')?.response.toString() };
 }
 
 t.test('an answer is kept as long as ca says every 0.7 s that nothing changed', async (t) => {
@@ -40,7 +40,7 @@ t.test('an answer is kept as long as ca says every 0.7 s that nothing changed', 
   t.equal(kept(), undefined);
   await answers.follow();
   t.equal(link.polls, 0, 'nothing is kept: nothing is asked');
-  await answers.ask(request);
+  await answers.ask('name', request);
   t.equal(kept(), 'answer 1');
   clock.advance(700);
   t.equal(kept(), 'answer 1');
@@ -48,14 +48,14 @@ t.test('an answer is kept as long as ca says every 0.7 s that nothing changed', 
   t.equal(kept(), undefined, 'ca may have said something else meanwhile');
   await answers.follow();
   t.equal(kept(), 'answer 1');
-  t.equal(answers.find(Buffer.from('another request')), undefined);
+  t.equal(answers.find('another name'), undefined);
   t.equal(link.asked, 1);
 
   link.revision = 'epoch/2';
   clock.advance(250);
   await answers.follow();
   t.equal(kept(), undefined, 'S79: a status changed');
-  await answers.ask(request);
+  await answers.ask('name', request);
   t.equal(kept(), 'answer 2');
   link.revision = 'another life/2';
   await answers.follow();
@@ -64,7 +64,7 @@ t.test('an answer is kept as long as ca says every 0.7 s that nothing changed', 
 
 t.test('S79: an answer that was read before a change and comes after it is not kept', async (t) => {
   const { clock, link, answers, peer, kept } = service(t);
-  await answers.ask(Buffer.from('something else'));
+  await answers.ask('something else', request);
   const { promise, resolve } = Promise.withResolvers<void>();
   const now = clock.now();
   peer.script['ocsp.answer'] = async () => {
@@ -72,7 +72,7 @@ t.test('S79: an answer that was read before a change and comes after it is not k
     const times = { thisUpdate: now, renewAt: now + hour / 2, nextUpdate: now + hour };
     return { response: Buffer.from('good').toString('base64'), kept: { revision: 'epoch/1', ...times } };
   };
-  const asked = answers.ask(request);
+  const asked = answers.ask('name', request);
   clock.advance(10);
   link.revision = 'epoch/2';
   await answers.follow();
@@ -85,22 +85,22 @@ t.test('S79: an answer that was read before a change and comes after it is not k
 
 t.test('while ca is away, what is kept goes on until its nextUpdate', async (t) => {
   const { clock, link, answers, kept } = service(t);
-  await answers.ask(request);
+  await answers.ask('name', request);
   link.up = false;
   clock.advance(hour / 2 + 1);
   t.equal(kept(), 'answer 1', 'nobody can revoke anything meanwhile');
-  await t.rejects(answers.ask(Buffer.from('something else')), refused('unavailable'));
+  await t.rejects(answers.ask('something else', request), refused('unavailable'));
   clock.advance(hour / 2);
   t.equal(kept(), undefined);
-  await t.rejects(answers.ask(request), refused('unavailable'));
+  await t.rejects(answers.ask('name', request), refused('unavailable'));
   link.up = true;
-  await answers.ask(request);
+  await answers.ask('name', request);
   t.equal(kept(), 'answer 4', 'and then there is a new one');
 });
 
 t.test('an answer is renewed at half of its time, or serves on while ca cannot sign', async (t) => {
   const { clock, link, answers, peer, kept } = service(t);
-  await answers.ask(request);
+  await answers.ask('name', request);
   clock.advance(hour / 2);
   await answers.follow();
   t.equal(kept(), undefined, 'a new one is due');
@@ -108,12 +108,12 @@ t.test('an answer is renewed at half of its time, or serves on while ca cannot s
   peer.script['ocsp.answer'] = () => {
     throw new KysoError('tokenUnavailable');
   };
-  t.equal((await answers.ask(request)).response.toString(), 'answer 1');
+  t.equal((await answers.ask('name', request)).response.toString(), 'answer 1');
   link.revision = 'epoch/2';
   await answers.follow();
-  await t.rejects(answers.ask(request), refused('tokenUnavailable'));
+  await t.rejects(answers.ask('name', request), refused('tokenUnavailable'));
   peer.script['ocsp.answer'] = sign!;
-  await answers.ask(request);
+  await answers.ask('name', request);
   t.equal(kept(), 'answer 2');
 });
 
@@ -121,13 +121,17 @@ t.test('what ca made for one is not kept, and of the others at most ten thousand
   const { answers, peer, clock } = service(t);
   const sign = peer.script['ocsp.answer']!;
   peer.script['ocsp.answer'] = () => ({ response: Buffer.from('fresh').toString('base64') });
-  t.equal((await answers.ask(request)).kept, undefined);
-  t.equal(answers.find(request), undefined);
+  t.equal((await answers.ask('name', request)).kept, undefined);
+  t.equal(answers.find('name'), undefined);
   peer.script['ocsp.answer'] = sign;
-  for (let n = 0; n <= 10_000; n += 1) await answers.ask(Buffer.from(String(n)));
-  t.equal(answers.find(Buffer.from('0')), undefined, 'the oldest went');
-  t.ok(answers.find(Buffer.from('1')));
-  t.ok(answers.find(Buffer.from('10000')));
+  for (let n = 0; n <= 10_000; n += 1) await answers.ask(String(n), request);
+  t.equal(answers.find('0'), undefined, 'the oldest went');
+  t.ok(answers.find('1'));
+  t.ok(answers.find('10000'));
+  await answers.ask('x'.repeat(1_024), request);
+  t.ok(answers.find('x'.repeat(1_024)));
+  await answers.ask('x'.repeat(1_025), request);
+  t.notOk(answers.find('x'.repeat(1_025)), 'nor what takes more room than any certificate needs');
   clock.advance(1);
 });
 

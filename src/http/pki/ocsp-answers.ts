@@ -13,10 +13,13 @@ export type OcspReply = { response: Buffer; kept?: KeptAnswer };
 
 /** Answers to OCSP requests: those that ca made beforehand are kept, all others are asked for. */
 export type OcspAnswers = {
-  /** The kept answer to a request (DER), as long as ca would give it, too. */
-  find(request: Buffer): KeptAnswer | undefined;
-  /** Asks ca. `kept`: the same bytes answer the next who asks. @throws KysoError — as ca says */
-  ask(request: Buffer): Promise<OcspReply>;
+  /** The answer that is kept under a name, as long as ca would give it, too. */
+  find(name: string): KeptAnswer | undefined;
+  /**
+   * Asks ca with a request (DER), and keeps what may be kept under `name`, which has to determine the request.
+   * @throws KysoError — as ca says
+   */
+  ask(name: string, request: Buffer): Promise<OcspReply>;
   /** Asks ca whether it revoked, held or released, as happens four times a second by itself. @throws KysoError */
   follow(): Promise<void>;
   close(): void;
@@ -26,11 +29,12 @@ export type OcspAnswers = {
 const interval = 250;
 const patience = 700;
 
-/** How many requests have their answer kept; with its key, one takes about 2 kB. */
+/** How many answers are kept, each with its name about 2 kB. Nobody needs a longer name for one certificate. */
 const most = 10_000;
+const longestName = 1_024;
 
 /**
- * Keeps answers of ca by the bytes of the request. A kept answer is given only while ca has said within 0.7 s that its
+ * Keeps answers of ca by how they were asked for. A kept answer is given only while ca has said within 0.7 s that its
  * certificate's status is what it was: so a revocation shows within a second. While ca is away nothing can be revoked,
  * and what is kept goes on until its nextUpdate.
  */
@@ -62,6 +66,7 @@ export function ocspAnswers({ ca, clock }: { ca: Peer<CaContract>; clock: Clock 
   function keep(name: string, answer: KeptAnswer & Facts, askedAt: number): void {
     // Older than what we have heard since: what changed may have been this.
     if (answer.revision !== revision && askedAt < heardAt) return;
+    if (name.length > longestName) return;
     hear(answer.revision, askedAt);
     kept.delete(name);
     kept.set(name, answer);
@@ -69,8 +74,8 @@ export function ocspAnswers({ ca, clock }: { ca: Peer<CaContract>; clock: Clock 
   }
 
   /** While ca is away (or cannot sign), until the end; else until it would make a new one. */
-  function find(request: Buffer, cannot = !ca.connected()): KeptAnswer | undefined {
-    const answer = kept.get(nameOf(request));
+  function find(name: string, cannot = !ca.connected()): KeptAnswer | undefined {
+    const answer = kept.get(name);
     if (!answer || clock.now() >= (cannot ? answer.nextUpdate : answer.renewAt)) return undefined;
     return !ca.connected() || clock.monotonic() - heardAt <= patience ? answer : undefined;
   }
@@ -78,17 +83,17 @@ export function ocspAnswers({ ca, clock }: { ca: Peer<CaContract>; clock: Clock 
   // A failure shows in `heardAt`.
   const timer = setInterval(() => void follow().catch(() => {}), interval).unref();
   return {
-    ...{ find: (request) => find(request), follow },
-    async ask(request) {
+    ...{ find: (name) => find(name), follow },
+    async ask(name, request) {
       const askedAt = clock.monotonic();
       try {
         const { response, kept: facts } = await ca.call('ocsp.answer', { request: request.toString('base64') });
         if (!facts) return { response: Buffer.from(response, 'base64') };
         const answer = { ...facts, ...described(Buffer.from(response, 'base64'), facts) };
-        keep(nameOf(request), answer, askedAt);
+        keep(name, answer, askedAt);
         return { response: answer.response, kept: answer };
       } catch (error) {
-        const old = find(request, true);
+        const old = find(name, true);
         if (old) return { response: old.response, kept: old };
         throw error;
       }
@@ -103,6 +108,3 @@ function described(response: Buffer, { thisUpdate, nextUpdate }: Facts): KeptAns
   const [lastModified, expires] = [thisUpdate, nextUpdate].map((instant) => new Date(instant).toUTCString());
   return { response, nextUpdate, etag, lastModified: lastModified ?? '', expires: expires ?? '' };
 }
-
-/** One character for each byte. */
-const nameOf = (request: Buffer) => request.toString('latin1');

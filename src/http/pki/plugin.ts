@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { atOnce } from '../at-once.ts';
 import { faultOf } from '../fault.ts';
 import { logFault } from '../log.ts';
 import type { PkiParts } from './parts.ts';
@@ -13,9 +14,12 @@ export type PkiRoutes = (parts: PkiParts) => FastifyPluginAsync;
 export function pkiApi(parts: PkiParts, groups: readonly PkiRoutes[]): FastifyPluginAsync {
   return async (app) => {
     app.setErrorHandler(answerError);
-    app.addHook('onRequest', async (_request, reply) => {
-      reply.header('Cross-Origin-Resource-Policy', 'cross-origin');
-    });
+    app.addHook(
+      'onRequest',
+      atOnce((_request, reply) => {
+        reply.header('Cross-Origin-Resource-Policy', 'cross-origin');
+      }),
+    );
     for (const group of groups) await app.register(group(parts));
   };
 }
