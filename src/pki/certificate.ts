@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { KysoError } from '../base/errors.ts';
 import { certificateFields, tbsAlgorithm } from './certificate-fields.ts';
 import { der, derNull, tags } from './der.ts';
 import { encodeName, type Subject } from './names.ts';
@@ -32,6 +33,9 @@ export type CertificateDraft = {
  * certificate's shard, byte for byte as its CRL states it.
  */
 export type CertificateUrls = { caIssuers: string; ocsp?: string; crl?: string };
+
+/** In characters; the generator would fail over one of a megabyte before a rule could see it. */
+const longestAddress = 500;
 
 /** A serial number: 126 random bits in 16 bytes, positive, without a leading zero; upper-case hex (S74). */
 export function newSerialNumber(): string {
@@ -68,11 +72,15 @@ export function issuerSpki(draft: CertificateDraft): Uint8Array {
  * The DER of the TBSCertificate that a draft describes.
  * @throws KysoError nameRefused
  * @throws KysoError document — the issuer's certificate or the key cannot be read
+ * @throws KysoError lintRefused — an address is too long to be written
  */
 export async function encodeTbs(draft: CertificateDraft): Promise<Buffer> {
   const subject = profiledSubject(draft);
   const subjectName = encodeName(subject);
   const issuerKey = issuerSpki(draft);
+  if (Object.values(draft.urls ?? {}).some((url) => url.length > longestAddress)) {
+    throw new KysoError('lintRefused', `Not issued: an address has more than ${longestAddress} characters.`);
+  }
   const generated = await x509.X509CertificateGenerator.create({
     serialNumber: draft.serialNumber,
     subject: new x509.Name(subjectName),

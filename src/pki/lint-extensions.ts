@@ -143,7 +143,7 @@ const uri = (url: string): Buffer => der(tags.uri, Buffer.from(url, 'latin1'));
 /** Plain http with a host and without a user, a query or a fragment, in printable ASCII and in one spelling. */
 function isPlainAddress(url: string): boolean {
   return (
-    /^http:\/\/[\x21-\x7e]{1,500}$/.test(url) &&
+    /^http:\/\/[\x21-\x7e]+$/.test(url) &&
     !/[?#@"<>\\^`{|}]/.test(url) &&
     URL.canParse(url) &&
     new URL(url).href === url
