@@ -181,9 +181,12 @@ export function pathsOf(config: Pick<Config, 'directory'>) {
     attestationKey: at('enrolled', 'signer-attestation.spki'),
     feedKey: at('enrolled', 'ca-feed.spki'),
     rootCertificate: at('enrolled', 'root.pem'),
+    /** What the ceremonies of ca made, as text to print and sign. */
+    caRecord: (ceremony: string) => at('enrolled', `ceremony-ca${ceremony}.txt`),
     own: (process: 'api' | 'signer' | 'ca' | 'notify' | 'catcher') => at(process),
-    /** The signer's secrets, sealed to its custodians; says nothing to anybody else. */
+    /** The secrets of a token, sealed to its custodians; says nothing to anybody else. */
     backup: at('signer', 'backup.json'),
+    caBackup: at('ca', 'backup.json'),
     /** How far the signer's store had come. */
     watermark: at('signer', 'watermark'),
     token: (process: 'signer' | 'ca') => at(process, 'token'),

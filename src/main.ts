@@ -23,7 +23,7 @@ async function run(command: string, args: string[]): Promise<number | undefined>
         return (await import('./cli/signer-ceremony.ts')).signerCeremony(step, args.slice(1), ceremony);
       }
       if (command === 'signer' && step === 'backup')
-        return (await import('./cli/signer-backup.ts')).signerBackup(args.slice(1));
+        return (await import('./cli/installation-backup.ts')).installationBackup('signer', args.slice(1));
       if (command === 'signer' && step === 'restored')
         return (await import('./cli/signer-restored.ts')).signerRestored(
           args.slice(1),
@@ -33,11 +33,12 @@ async function run(command: string, args: string[]): Promise<number | undefined>
         return (await import('./cli/signer-check.ts')).signerCheck(args.slice(1));
       if (command === 'signer' && (step === 'rotate' || step === 'rotation'))
         return (await import('./cli/signer-keys.ts')).signerKeys(step, args.slice(1));
-      if (command === 'ca' && step) {
-        const { caRevocation, revocationSteps } = await import('./cli/ca-revoke.ts');
-        const found = revocationSteps.find((known) => known === step);
-        if (found) return caRevocation(found, args.slice(1));
-      }
+      if (command === 'ca' && step)
+        return (await import('./cli/ca.ts')).ca(step, args.slice(1), async () => ({
+          ...(await import('./processes/ca-ceremony.ts')),
+          ...(await import('./processes/ca-restore.ts')),
+          ...(await import('./processes/custody.ts')),
+        }));
       if (step)
         return (await import('./cli/init.ts')).init(command, step, args.slice(1), await import('./processes/init.ts'));
       return (await import('./processes/run.ts')).run(command, args);

@@ -1,10 +1,10 @@
 import { createPublicKey } from 'node:crypto';
 import { rowMac } from '../crypto/row-mac.ts';
+import type { Backup } from '../hsm/backup-file.ts';
 import type { Token } from '../hsm/pool.ts';
 import { openLog } from '../store/log.ts';
 import { signerRows } from '../store/signer/rows.ts';
 import type { SignerStore } from '../store/signer/tables.ts';
-import type { Backup } from './backup.ts';
 import { tokenLabels } from './context.ts';
 import { firstEpoch } from './epochs.ts';
 import { formatPlace, parsePlace } from './feed-state.ts';

@@ -1,8 +1,9 @@
 import { KysoError } from '../base/errors.ts';
+import { backedUp, backupKeyOf } from '../hsm/backup-file.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import { keysUnder, vaultsUnder } from '../store/signer/versions.ts';
-import { backedUp, backupKeyOf, changeBackup, readBackup } from './backup.ts';
+import { changeBackup, readBackup } from './backup.ts';
 import { record, type Signer } from './context.ts';
 import { changeVersions, kindOfKey, readVersions, refreshVersions, versionLabel } from './key-versions.ts';
 import type { Versioned } from './versioned.ts';

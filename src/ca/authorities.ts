@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
+import { certificatePem } from '../pki/pem.ts';
 import type { CaRows } from '../store/ca/rows.ts';
 import type { AuthorityRow, CaStore } from '../store/ca/tables.ts';
 import type { CaKey } from './ca-token.ts';
@@ -88,6 +89,10 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
   };
 }
+
+/** PEM of those of a role, in their order. */
+export const pemOf = (all: readonly { role: string; certificate: Buffer }[], wanted: AuthorityRole): string =>
+  all.flatMap(({ role, certificate }) => (role === wanted ? [certificatePem(certificate)] : [])).join('');
 
 async function readAuthorities({ store, rows, clock, keyOf }: PkiParts): Promise<CaAuthority[]> {
   const found = await rows.authorities.list(store.read, {});

@@ -3,8 +3,10 @@ import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { PkiUrls } from '../base/pki-urls.ts';
+import type { Backup } from '../hsm/backup-file.ts';
 import { openFeedHead } from '../store/ca/feed-head.ts';
 import type { CaStore } from '../store/ca/tables.ts';
+import { authoritiesUnsealed } from '../store/ca/unsealed.ts';
 import { openLog } from '../store/log.ts';
 import { type CaToken, residentKey } from './ca-token.ts';
 import { openRows, record, settingNames } from './context.ts';
@@ -17,6 +19,13 @@ export type CeremonyOptions = {
   clock: Clock;
   names: AuthorityNames;
   urls: PkiUrls;
+  /** Kept with the store, so that what a rollover makes is added to it. */
+  backup?: Backup;
+  /**
+   * Shown what was made, before it counts. Answers the record of the ceremony, whose hash goes into the log, and throws
+   * where somebody does not confirm it.
+   */
+  witness?(made: CeremonyResult): Promise<string>;
 };
 
 /** What was made, each behind its issuer, and the public key that every signer must enrol (SPKI, DER). */
@@ -29,11 +38,14 @@ export type CeremonyResult = { authorities: NewAuthority[]; feedKey: Buffer };
  * @throws KysoError nameRefused, lintRefused — a name cannot stand in a certificate
  */
 export async function initAuthority(options: CeremonyOptions): Promise<CeremonyResult> {
-  const { store, token, clock, names } = options;
+  const { store, token, clock, names, backup } = options;
+  // Asked without a MAC: the token may be another one than this store's.
+  if ((await authoritiesUnsealed(store.read)).length > 0) throw alreadyThere();
   const rows = await openRows(store, token);
-  if (await rows.settings.find(store.read, { name: settingNames.epoch })) throw alreadyThere();
   const feedKey = await residentKey(token, tokenLabels.feed);
   const authorities = await makeAll(options);
+  const made = { authorities, feedKey: feedKey.spki };
+  const text = await options.witness?.(made);
 
   const epoch = newId();
   await store.write(async (tx) => {
@@ -44,16 +56,18 @@ export async function initAuthority(options: CeremonyOptions): Promise<CeremonyR
     for (const authority of authorities) await enterAuthority({ rows, urls: options.urls }, tx, authority);
     await rows.settings.insert(tx, { name: settingNames.names, value: JSON.stringify(names) });
     await rows.settings.insert(tx, { name: settingNames.epoch, value: epoch });
+    if (backup) await rows.settings.insert(tx, { name: settingNames.backup, value: JSON.stringify(backup) });
     await record({ clock, epoch }, tx, {
       event: 'authority.created',
       result: 'done',
       detail: {
         ...Object.fromEntries(authorities.map(({ id, certificate }) => [id, sha256(certificate).toString('hex')])),
         feedKey: sha256(feedKey.spki).toString('hex'),
+        ...(text !== undefined && { record: sha256(text).toString('hex') }),
       },
     });
   });
-  return { authorities, feedKey: feedKey.spki };
+  return made;
 }
 
 /** The first authority of each kind, one after the other, since each is signed by one before it. */

@@ -30,6 +30,7 @@ export type Authority = {
 export const settingNames = {
   epoch: 'epoch',
   names: 'authority-names',
+  backup: 'backup',
   attestationKey: 'attestation-key',
 } as const;
 

@@ -8,22 +8,18 @@ import { type Config, type ConfigFile, readConfig } from '../config.ts';
 import { describeMessage, readMessages } from './mailbox.ts';
 import { defaultDirectory, defaultPort, readPort } from './options.ts';
 
-type Ceremonies = Record<'initCa' | 'enrolSigner', (config: Config) => Promise<void>>;
+type Ceremonies = Record<'enrolSigner', (config: Config) => Promise<void>>;
 export type InitSandbox = (
   directory: string,
   options: { port: number; store: ConfigFile['store']; onStep?: (what: string) => void },
 ) => Promise<Config>;
 
-/** `kyso signer enrol`, `kyso ca init`, on an existing kyso.json. */
+/** `kyso signer enrol`, on an existing kyso.json. */
 export async function init(who: string, step: string, args: string[], ceremonies: Ceremonies): Promise<number> {
   const { values } = parseArgs({ args, options: { dir: { type: 'string' } } });
-  const steps: Record<string, (config: Config) => Promise<void>> = {
-    'signer enrol': ceremonies.enrolSigner,
-    'ca init': ceremonies.initCa,
-  };
-  const run = steps[`${who} ${step}`];
-  if (!run) throw new KysoError('configuration', `there is no step ${step}; see kyso help`);
-  await run(readConfig(values.dir ?? defaultDirectory));
+  if (`${who} ${step}` !== 'signer enrol')
+    throw new KysoError('configuration', `there is no step ${step}; see kyso help`);
+  await ceremonies.enrolSigner(readConfig(values.dir ?? defaultDirectory));
   process.stdout.write(`kyso ${who} ${step}: done\n`);
   return 0;
 }

@@ -30,7 +30,11 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       what a signature relied on: certificate, signed word of ca and log entries, to be verified with openssl
   kyso signer restored [--dir DIR]
       a store that was set back counts from now on: what a signer that refuses to start asks for
-  kyso signer init|enrol [--dir DIR]     kyso ca init [--dir DIR]
+  kyso ca rollover root|issuing-rsa|issuing-ec|ocsp-rsa|ocsp-ec|tsa [--dir DIR]
+      the next authority of a kind, in a running ca; kyso ca rollover --help
+  kyso ca backup --to DIR [--dir DIR]            kyso ca restore --share FILE … [--dir DIR]
+      the same copies as kyso signer backup; the keys of ca in a fresh token, by its custodians
+  kyso signer init|enrol [--dir DIR]     kyso ca init [--organisation TEXT --name TEXT] [--dir DIR]
       the steps of which sandbox init consists, for a kyso.json of your own:
       signer init, then ca init, then signer enrol
   kyso ca revoke|hold|release SERIAL|CREDENTIALID …   kyso ca certificates|crls [--dir DIR]

@@ -6,7 +6,7 @@ import { createBackedUpKey, restoreKey } from './backup.ts';
 import { toFailure } from './errors.ts';
 import { closeSession, connect, findSlot, loadModule, openSession, type Session, tokenLabel } from './module.ts';
 import { probe } from './probe.ts';
-import type { BackupKey, InitAnswer, InitRequest, MadeKey, ResidentKeySpec } from './protocol.ts';
+import type { BackupKey, InitAnswer, InitRequest, MadeKey, ResidentKeySpec, TokenDescription } from './protocol.ts';
 import { paddedLabel } from './provider.ts';
 import { createResidentKey, destroyResidentKey } from './resident-keys.ts';
 
@@ -17,13 +17,21 @@ process.once('message', async (request: InitRequest) => {
 
 async function carryOut(request: InitRequest): Promise<InitAnswer> {
   try {
+    if (request.step === 'describeToken') return { is: 'done', made: [], described: await describe(request) };
     return { is: 'done', made: await perform(request) };
   } catch (error) {
     return { is: 'failed', ...toFailure(error) };
   }
 }
 
-async function perform(request: InitRequest): Promise<MadeKey[]> {
+async function describe(request: Extract<InitRequest, { step: 'describeToken' }>): Promise<TokenDescription> {
+  const { module, slot } = await connect(request);
+  const { label, serialNumber, manufacturerID, model } = module.C_GetTokenInfo(slot);
+  const [name, serial, manufacturer, kind] = [label, serialNumber, manufacturerID, model].map((text) => text.trim());
+  return { label: name!, serial: serial!, manufacturer: manufacturer!, model: kind! };
+}
+
+async function perform(request: Exclude<InitRequest, { step: 'describeToken' }>): Promise<MadeKey[]> {
   if (request.step === 'initialiseToken') {
     initialiseToken(request);
     return [];

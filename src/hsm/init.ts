@@ -12,6 +12,7 @@ import type {
   RestoreKey,
   SealedKey,
   TokenAddress,
+  TokenDescription,
 } from './protocol.ts';
 
 /** A key that was made. */
@@ -77,8 +78,19 @@ export async function destroyResidentKey({ environment, ...rest }: Access & { ke
   await runInit(environment, { step: 'destroyKey', ...rest });
 }
 
+/** How the token names itself. Throws as `createResidentKeys`. */
+export async function describeToken({ environment, ...rest }: Access): Promise<TokenDescription> {
+  const { described } = await askInit(environment, { step: 'describeToken', ...rest });
+  if (!described) throw new KysoError('internal', 'the token was not described');
+  return described;
+}
+
 /** In a process of its own: SOFTHSM2_CONF must stand before the library is loaded, which happens once per process. */
 async function runInit(environment: Record<string, string>, request: InitRequest): Promise<MadeKey[]> {
+  return (await askInit(environment, request)).made;
+}
+
+async function askInit(environment: Record<string, string>, request: InitRequest) {
   const child = forkEntry('init-worker.ts', environment);
   const ended = endOf(child);
   const answer = await exchange<InitAnswer>(child, request, initDeadline);
@@ -88,5 +100,5 @@ async function runInit(environment: Record<string, string>, request: InitRequest
     throw new KysoError('tokenUnavailable', `the process that prepares the token ${answer}`);
   }
   if (answer.is === 'failed') throw fromFailure(answer);
-  return answer.made;
+  return answer;
 }

@@ -104,8 +104,12 @@ export type InitRequest =
   | { step: 'initialiseToken'; module: string; label: string; pin: Buffer; soPin: Buffer }
   | ({ step: 'createKeys'; pin: Buffer; keys: ResidentKeySpec[]; backup?: BackupKey } & TokenAddress)
   | ({ step: 'restoreKeys'; pin: Buffer; keys: SealedKey[]; backup: RestoreKey } & TokenAddress)
-  | ({ step: 'destroyKey'; pin: Buffer; key: string } & TokenAddress);
-export type InitAnswer = { is: 'done'; made: MadeKey[] } | ({ is: 'failed' } & Failure);
+  | ({ step: 'destroyKey'; pin: Buffer; key: string } & TokenAddress)
+  | ({ step: 'describeToken'; pin: Buffer } & TokenAddress);
+export type InitAnswer = { is: 'done'; made: MadeKey[]; described?: TokenDescription } | ({ is: 'failed' } & Failure);
+
+/** How a token names itself, without padding. */
+export type TokenDescription = { label: string; serial: string; manufacturer: string; model: string };
 
 /** The private half of a backup. */
 export type RestoreKey = { ceremony: string; privateKey: Buffer };

@@ -1,7 +1,8 @@
-import { certificateFields, readValidity } from './certificate-fields.ts';
-import { serialText } from './der-reader.ts';
+import { X509Certificate } from 'node:crypto';
+import { KysoError } from '../base/errors.ts';
+import { certificateFields } from './certificate-fields.ts';
 import { distinguishedName } from './distinguished-name.ts';
-import { importSpki, keyTypeOf } from './public-key.ts';
+import { keyTypeOf } from './public-key.ts';
 
 /** What other rooms need to know of a certificate. */
 export type CertificateFacts = {
@@ -20,18 +21,26 @@ export type CertificateFacts = {
 
 /**
  * The facts of a DER certificate.
- * @throws KysoError document — not an X.509 v3 certificate, or its key is none
+ * @throws KysoError document — not an X.509 v3 certificate
  */
 export function readCertificate(der: Uint8Array): CertificateFacts {
   const fields = certificateFields(der);
-  const { notBefore, notAfter } = readValidity(fields);
+  const certificate = parse(der);
   return {
     subjectDN: distinguishedName(fields.subject),
     issuerDN: distinguishedName(fields.issuer),
-    serialNumber: serialText(fields.serialNumber),
-    validFrom: notBefore,
-    validTo: notAfter,
+    serialNumber: certificate.serialNumber,
+    validFrom: certificate.validFromDate,
+    validTo: certificate.validToDate,
     spki: fields.spki,
-    keyType: keyTypeOf(importSpki(fields.spki)),
+    keyType: keyTypeOf(certificate.publicKey),
   };
+}
+
+function parse(der: Uint8Array): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch (cause) {
+    throw new KysoError('document', 'not an X.509 v3 certificate', { cause });
+  }
 }

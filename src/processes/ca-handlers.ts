@@ -1,15 +1,17 @@
 import { answerHandlers } from '../ca/answers.ts';
+import { pemOf } from '../ca/authorities.ts';
 import type { WatchedClock } from '../ca/clock.ts';
 import type { Authority } from '../ca/context.ts';
 import type { CrlPublisher } from '../ca/crl-publisher.ts';
+import type { ExpiryAlarms } from '../ca/expiry-alarms.ts';
 import type { Feed } from '../ca/feed.ts';
 import type { OcspResponder } from '../ca/ocsp.ts';
+import type { Rollovers } from '../ca/rollover.ts';
 import type { Issuer } from '../ca/sandbox.ts';
 import type { TimestampAuthority } from '../ca/tsa.ts';
 import type { Token } from '../hsm/pool.ts';
 import type { CaContract } from '../ipc/ca-contract.ts';
 import type { Handlers } from '../ipc/contract.ts';
-import { certificatePem } from '../pki/pem.ts';
 import type { CaStore } from '../store/ca/tables.ts';
 import { revocationHandlers } from './ca-revocation.ts';
 
@@ -25,6 +27,8 @@ export type CaRoom = {
   tsa: TimestampAuthority;
   feed: Feed;
   crls: CrlPublisher;
+  rollovers: Rollovers;
+  alarms: ExpiryAlarms;
 };
 
 /** Everything that ca answers, one line for each part of it. */
@@ -35,24 +39,28 @@ export const caHandlers = (room: CaRoom): Handlers<CaContract> => ({
   'sandbox.issue': (line) => room.issuer.issue(line),
 });
 
-function authorityHandlers({ authority, store, token, time, crls }: CaRoom) {
+function authorityHandlers({ authority, store, token, time, crls, rollovers, alarms }: CaRoom) {
   return {
     'authority.certificates': async () => {
       const now = authority.clock.now();
       const living = authority.pki.all().filter(({ notAfter }) => notAfter >= now);
-      const pem = (role: string) =>
-        living.flatMap((each) => (each.role === role ? [certificatePem(each.certificate)] : [])).join('');
-      return { root: pem('root'), issuing: pem('issuing') };
+      return { root: pemOf(living, 'root'), issuing: pemOf(living, 'issuing') };
     },
-    'authority.reload': async () => {
-      await authority.pki.reload();
-      return { authorities: authority.pki.all().map(({ id }) => id) };
+    'authority.prepareRollover': async ({ kind }) => ({ keys: await rollovers.prepare(kind) }),
+    'authority.rollover': async ({ kind, keys, persons }) => {
+      const { record, ids } = await rollovers.confirm(kind, keys, persons);
+      const added = authority.pki.all().filter(({ id }) => ids.includes(id));
+      return { record, ids, roots: pemOf(added, 'root') };
     },
     status: async () => {
       const { ready } = token.status();
       const works = store.works();
-      const clock = time.state();
-      return { ready: ready && works, token: ready, store: works, clock, crl: crls.status() };
+      const expiring = alarms.list().map(({ id, notAfter, threshold }) => ({ id, notAfter, threshold }));
+      const ended = expiring.some(({ threshold }) => threshold === 0);
+      return {
+        ...{ ready: ready && works && !ended, token: ready, store: works, clock: time.state(), crl: crls.status() },
+        ...(expiring.length > 0 && { expiring }),
+      };
     },
   } satisfies Partial<Handlers<CaContract>>;
 }

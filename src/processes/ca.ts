@@ -2,14 +2,17 @@ import { systemClock } from '../base/clock.ts';
 import { type ClockState, type WatchedClock, watchClock } from '../ca/clock.ts';
 import { openAuthority } from '../ca/context.ts';
 import { startCrlPublisher } from '../ca/crl-publisher.ts';
+import { type Expiring, expiryAlarms } from '../ca/expiry-alarms.ts';
 import { startFeed } from '../ca/feed.ts';
 import { kernelClock } from '../ca/kernel-clock.ts';
 import { ocspResponder } from '../ca/ocsp.ts';
 import { assertTokenOfStore } from '../ca/own-token.ts';
 import { resumeRevocations } from '../ca/revoke.ts';
+import { rollovers } from '../ca/rollover.ts';
 import { sandboxIssuer } from '../ca/sandbox.ts';
 import { examplePolicy, timestampAuthority } from '../ca/tsa.ts';
 import { pathsOf, pkiUrls } from '../config.ts';
+import type { Backup } from '../hsm/backup-file.ts';
 import { caContract } from '../ipc/ca-contract.ts';
 import { connectIpc } from '../ipc/client.ts';
 import { serveIpc } from '../ipc/server.ts';
@@ -20,8 +23,10 @@ import { type Boot, keysFor, requireLink, requireSecret } from './boot.ts';
 import { caHandlers } from './ca-handlers.ts';
 import { every } from './every.ts';
 import { log } from './log.ts';
+import { replaceFile } from './replace-file.ts';
 import { openDomain } from './stores.ts';
 import { openToken } from './tokens.ts';
+import { kysoVersion } from './version.ts';
 
 /** The certification authority, and the feed that tells signer what may sign. */
 export async function startCaProcess(boot: Boot) {
@@ -49,10 +54,26 @@ export async function startCaProcess(boot: Boot) {
   const responder = ocspResponder(authority, onError);
   const policy = config.tsa?.policy ?? examplePolicy;
   const tsa = timestampAuthority({ authority, clock: time, policy, report: onError });
+  const version = kysoVersion();
+  const keepBackup = (backup: Backup) => replaceFile(paths.caBackup, JSON.stringify(backup));
+  const alarms = expiryAlarms(authority.pki, clock, reportExpiry);
+  alarms.check();
   const server = await serveIpc({
     path: paths.socket('ca'),
     contract: caContract,
-    handlers: caHandlers({ authority, store, token, issuer, time, responder, tsa, feed, crls }),
+    handlers: caHandlers({
+      authority,
+      store,
+      token,
+      issuer,
+      time,
+      responder,
+      tsa,
+      feed,
+      crls,
+      alarms,
+      rollovers: rollovers({ authority, token, version, keepBackup }),
+    }),
     keys: keysFor('ca', boot),
     onError: (error, method) => log('call failed', { process: 'ca', method, error }),
   });
@@ -64,6 +85,7 @@ export async function startCaProcess(boot: Boot) {
       if (config.store.engine === 'postgresql') await sequenceLeaves(store);
     }),
     every(500, reportChanges(time)),
+    every(60_000, async () => alarms.check()),
   ];
   return {
     async stop() {
@@ -86,4 +108,12 @@ function reportChanges(time: WatchedClock): () => Promise<void> {
     if (clock !== known) log('clock', { process: 'ca', clock });
     known = clock;
   };
+}
+
+/** An authority, a responder or a time-stamping unit ends soon, or has (S85). */
+function reportExpiry({ id, notAfter, threshold, rollover }: Expiring): void {
+  log(threshold === 0 ? 'authority has ended' : 'authority ends soon', {
+    ...{ process: 'ca', id, at: new Date(notAfter).toISOString(), withinDays: threshold },
+    mend: `kyso ca rollover ${rollover}`,
+  });
 }

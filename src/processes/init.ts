@@ -2,19 +2,14 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { enrolCa } from '../activation/initialise.ts';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { enrolAttestationKey, initAuthority } from '../ca/ceremony.ts';
-import { residentKeys as caKeys } from '../ca/kinds.ts';
-import { type Config, type ConfigFile, checkConfig, pathsOf, pkiUrls } from '../config.ts';
-import { createResidentKeys } from '../hsm/init.ts';
-import { certificatePem } from '../pki/pem.ts';
-import { caDomain } from '../store/ca/tables.ts';
+import { type Config, type ConfigFile, checkConfig, pathsOf } from '../config.ts';
 import { signerDomain } from '../store/signer/tables.ts';
-import { makeToken, writePublic } from './made.ts';
+import { initCa } from './ca-ceremony.ts';
 import { readPin } from './secrets.ts';
 import { initSigner } from './signer-ceremony.ts';
 import { openDomain } from './stores.ts';
 import { openToken } from './tokens.ts';
-import { handOver, type Tier, tierFor } from './users.ts';
+import { handOver, tierFor } from './users.ts';
 
 /** Where Debian's and Ubuntu's package puts SoftHSM2. */
 const softHsmPaths = [
@@ -60,32 +55,9 @@ export async function initSandbox(directory: string, { port, store, onStep }: Sa
   return config;
 }
 
-/** `kyso ca init`: ca's token, its authorities, and the signer's attestation key enrolled. */
-export async function initCa(config: Config): Promise<void> {
-  const tier = assertCeremony(config);
-  const paths = pathsOf(config);
-  if (!existsSync(paths.attestationKey))
-    throw new KysoError('configuration', 'run kyso signer init first: ca enrols its attestation key');
-  const token = await makeToken(config, 'ca', tier, (access) => createResidentKeys({ ...access, keys: caKeys }));
-  const store = await openDomain(config, caDomain);
-  const parts = { store, token, clock: systemClock };
-  try {
-    const names = { organisation: 'Kyso Sandbox', name: 'Kyso Sandbox' };
-    const { authorities, feedKey } = await initAuthority({ ...parts, names, urls: pkiUrls(config) });
-    await enrolAttestationKey(parts, readFileSync(paths.attestationKey));
-    writePublic(paths.feedKey, feedKey);
-    const roots = authorities.filter(({ role }) => role === 'root');
-    writePublic(paths.rootCertificate, roots.map(({ certificate }) => certificatePem(certificate)).join(''));
-  } finally {
-    await token.stop();
-    await store.close();
-  }
-  handOver(paths.own('ca'), 'ca', tier);
-}
-
 /** `kyso signer enrol`: the signer obeys this ca from now on. */
 export async function enrolSigner(config: Config): Promise<void> {
-  const tier = assertCeremony(config);
+  const { tier } = tierFor(config.directory);
   const paths = pathsOf(config);
   if (!existsSync(paths.feedKey))
     throw new KysoError('configuration', 'run kyso ca init first: signer enrols its feed key');
@@ -99,13 +71,4 @@ export async function enrolSigner(config: Config): Promise<void> {
     handOver(paths.own('signer'), 'signer', tier);
   }
   writeFileSync(paths.initialised, `${new Date(systemClock.now()).toISOString()}\n`);
-}
-
-/** ca's ceremonies outside the sandbox need two persons and a backup of what they make; Kyso has no such ones yet. */
-function assertCeremony(config: Config): Tier {
-  if (config.mode === 'sandbox') return tierFor(config.directory).tier;
-  throw new KysoError(
-    'configuration',
-    'this version makes certification authorities for sandboxes only: the two-person ceremony of a service’s ca does not exist yet',
-  );
 }

@@ -9,7 +9,7 @@ const service = { mode: 'service' } as const;
 const sandbox = { mode: 'sandbox' } as const;
 
 t.test('S17: outside the sandbox nobody alone holds what restores the keys, and there is a backup', async (t) => {
-  const custody = (threshold: number) => ({ shares: 3, threshold, deliver: async () => {} });
+  const custody = (threshold: number) => ({ shares: 3, threshold, deliver: async () => undefined });
   t.throws(() => assertCustody(service, 'none'), refused('configuration'));
   t.throws(() => assertCustody(service, custody(1)), refused('configuration'));
   t.doesNotThrow(() => assertCustody(service, custody(2)));

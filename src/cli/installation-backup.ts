@@ -6,9 +6,9 @@ import { type Config, pathsOf, readConfig } from '../config.ts';
 import { copySqlite } from '../store/copy-sqlite.ts';
 import { defaultDirectory } from './options.ts';
 
-const usage = `kyso signer backup --to DIR [--dir DIR]
+const usage = `kyso signer backup --to DIR [--dir DIR]      kyso ca backup --to DIR [--dir DIR]
 
-Copies the stores, the sealed backup of the signer's keys and the configuration to a new directory, while Kyso runs or not.
+Copies the stores, the sealed backups of the keys of signer and ca, and the configuration to a new directory, while Kyso runs or not.
 What it holds opens nothing without the custodians' shares, a token and the holders' PINs. It holds no token, no PIN of a
 token and no share. On PostgreSQL the stores are pg_dump's to copy: signer's first, ca's last.
 `;
@@ -16,8 +16,8 @@ token and no share. On PostgreSQL the stores are pg_dump's to copy: signer's fir
 /** In this order, so that ca knows every order that the signer of this copy has applied, and sends what is missing. */
 const stores = ['signer', 'api', 'notify', 'ca'] as const;
 
-/** `kyso signer backup`: what a restore starts from, beside the shares. */
-export async function signerBackup(args: string[]): Promise<number> {
+/** `kyso signer backup` and `kyso ca backup`: what a restore starts from, beside the shares. The copies belong together. */
+export async function installationBackup(owner: 'signer' | 'ca', args: string[]): Promise<number> {
   const options = { dir: { type: 'string' }, to: { type: 'string' }, help: { type: 'boolean' } } as const;
   const { values } = parseArgs({ args, options });
   if (values.help) {
@@ -29,7 +29,7 @@ export async function signerBackup(args: string[]): Promise<number> {
   if (existsSync(values.to))
     throw new KysoError('configuration', `${values.to} is there already: name a new directory`);
   copyInstallation(config, values.to);
-  process.stdout.write(`kyso signer backup: done, in ${values.to}\n`);
+  process.stdout.write(`kyso ${owner} backup: done, in ${values.to}\n`);
   return 0;
 }
 
@@ -49,7 +49,7 @@ export function copyInstallation(config: Config, to: string): void {
       if (existsSync(file)) copySqlite(file, place(file));
     }
   }
-  for (const file of [paths.backup, paths.config, paths.initialised])
+  for (const file of [paths.backup, paths.caBackup, paths.config, paths.initialised])
     if (existsSync(file)) copyFileSync(file, place(file));
   cpSync(paths.enrolled, place(paths.enrolled), { recursive: true });
 }
