@@ -12,6 +12,8 @@ const asked = (contract: Contract, link: Link = 'operator') =>
 const allowed = [
   ...['status', 'totpMove.attest', 'keys.rotate', 'keys.rotation', 'keys.retire', 'store.check', 'evidence'],
   ...['authority.certificates', 'sandbox.issue', 'client.list', 'client.set'],
+  // A certificate's status, which signer obeys; it makes nothing usable that was not.
+  ...['certificate.revoke', 'certificate.hold', 'certificate.release', 'certificate.list', 'crl.list'],
   // Two persons confirm it outside of a sandbox, and nothing but an authority of ca's own comes of it.
   ...['authority.prepareRollover', 'authority.rollover'],
 ];
@@ -31,7 +33,7 @@ t.test('S2, S84: only api may have something signed, and only ca gives orders', 
   for (const method of ['credentials.authorize', 'signatures.signHash'] as const) t.same(links(method), ['api']);
   for (const method of ['feed.position', 'feed.push'] as const) t.same(links(method), ['ca']);
   const answers = ['ocsp.answer', 'ocsp.revision', 'timestamp.answer', 'timestamp.token'];
-  const harmless = ['authority.certificates', 'status', ...answers];
+  const harmless = ['authority.certificate', 'authority.certificates', 'crl.get', 'status', ...answers];
   const others = asked(caContract, 'api').filter((method) => !harmless.includes(method));
   t.same(others, [], 'api cannot have ca sign anything but what ca says of a certificate’s status or of the time');
 });
