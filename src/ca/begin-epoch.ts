@@ -8,7 +8,8 @@ import { tokenLabels } from './kinds.ts';
 
 /**
  * Says that this store, as it is, counts from now on, though it may be older than what was (S69). What the lost
- * life signed stays valid; CRL numbers go on above its, since none is lower than the time of its CRL (S78).
+ * life signed stays valid; each shard gets a new CRL at once, since
+ * its newest may be lost. The number is above all that were given, since none is lower than the time of its CRL (S78).
  * @throws KysoError configuration — the store has no authority, or was not made with these keys
  */
 export async function beginEpoch(parts: {
@@ -26,6 +27,10 @@ export async function beginEpoch(parts: {
     });
     if (!old) throw new KysoError('configuration', 'there is no certification authority in this store');
     await rows.settings.replace(tx, old, { value: epoch });
+    for (const { id } of await rows.crlShards.list(tx, {})) {
+      const shard = await rows.crlShards.lock(tx, { id });
+      if (shard) await rows.crlShards.replace(tx, shard, { inForce: 0 });
+    }
     const detail = { before: old.value, why };
     await record({ clock, epoch }, tx, { event: 'epoch.begun', result: 'done', detail });
   });

@@ -2,9 +2,10 @@ import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
-import { openAuthority } from '../../src/ca/context.ts';
+import { type Authority, openAuthority } from '../../src/ca/context.ts';
+import { publishShard } from '../../src/ca/crl.ts';
 import { assertTokenOfStore } from '../../src/ca/own-token.ts';
-import { assignShard } from '../../src/ca/shards.ts';
+import { rollovers } from '../../src/ca/rollover.ts';
 import { copyInstallation } from '../../src/cli/installation-backup.ts';
 import { type Config, pathsOf, pkiUrls } from '../../src/config.ts';
 import { readShare } from '../../src/crypto/shares.ts';
@@ -15,6 +16,7 @@ import { readPin } from '../../src/processes/secrets.ts';
 import { openDomain } from '../../src/processes/stores.ts';
 import { openToken } from '../../src/processes/tokens.ts';
 import { caDomain } from '../../src/store/ca/tables.ts';
+import { openssl, pemFiles } from '../helpers/authority.ts';
 import { refused } from '../helpers/refused.ts';
 import { freePort } from '../helpers/sandbox.ts';
 import { filesBelow } from '../helpers/secrets.ts';
@@ -37,6 +39,8 @@ async function opened(config: Config) {
   return { store, token, authority };
 }
 
+const shard = 'issuing-rsa-1/1';
+const numberOf = async ({ rows, store }: Authority) => (await rows.crls.find(store.read, { shard }))?.number ?? 0;
 const epochs = ({ authority: { store } }: Awaited<ReturnType<typeof opened>>) =>
   store.read.db
     .select()
@@ -48,7 +52,7 @@ t.test('S69, S17: the drill: ca’s token is lost, and comes back from its backu
   const config = await initSandbox(directory, { port: await freePort(), store: { engine: 'sqlite' } });
   const paths = pathsOf(config);
   const before = await running(config, async ({ authority }) => {
-    await authority.store.write((tx) => assignShard(authority, tx, 'issuing-rsa-1'));
+    await publishShard(authority, shard);
     const certificates = authority.pki.all().map(({ certificate }) => certificate.toString('base64'));
     return { certificates, epoch: authority.epoch, feedKey: authority.feedKey.spki };
   });
@@ -60,6 +64,15 @@ t.test('S69, S17: the drill: ca’s token is lost, and comes back from its backu
     names.some((name) => /token|secrets|\.pin|share/.test(name)),
     'no token, PIN or share is in the copies',
   );
+
+  const lost = await running(config, async ({ authority }) => {
+    await authority.store.write(async (tx) => {
+      const row = await authority.rows.crlShards.lock(tx, { id: shard });
+      await authority.rows.crlShards.replace(tx, row!, { revision: row!.revision + 1 });
+    });
+    t.ok(await publishShard(authority, shard), 'a CRL that no copy has');
+    return numberOf(authority);
+  });
 
   rmSync(paths.own('ca'), { recursive: true });
   rmSync(paths.feedKey);
@@ -94,6 +107,19 @@ t.test('S69, S17: the drill: ca’s token is lost, and comes back from its backu
     t.strictSame(readFileSync(paths.feedKey), before.feedKey);
     for (const { id, key } of authority.pki.all()) t.ok((await key.sign(Buffer.from('new'))).length > 0, `${id} signs`);
     t.not(authority.epoch, before.epoch, 'in a new epoch');
+    t.ok((await numberOf(authority)) < lost, 'the store knows an older CRL only');
+    t.ok(await publishShard(authority, shard), 'so it makes a new one at once');
+    t.ok((await numberOf(authority)) > lost, 'and its number does not go back (S78)');
+
+    const { prepare, confirm } = rollovers({ ...parts, version: '1', keepBackup: () => {} });
+    await confirm('tsa', await prepare('tsa'), []);
+    const files = pemFiles(
+      t.testdir(),
+      Object.fromEntries(authority.pki.all().map((each) => [each.id, each.certificate])),
+    );
+    const strict = ['verify', '-x509_strict', '-CAfile', files['root-1']!, '-untrusted', files['issuing-rsa-1']!];
+    for (const id of ['tsa-1', 'tsa-2', 'ocsp-rsa-1'])
+      t.match(openssl(...strict, files[id]!), `${id}.pem: OK`, 'what was issued before and after verifies');
     t.match(await epochs(parts), [{ epoch: authority.epoch, detail: { before: before.epoch } }]);
   });
 });
