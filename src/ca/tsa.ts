@@ -45,10 +45,13 @@ export type TsaOptions = {
   policy: string;
   /** Told of failures of ours, at most once a minute. */
   report(error: unknown): void;
+  /** Told how many tokens were given since the last time, at most once an hour. More is not kept of them. */
+  tell(count: number): void;
 };
 
-export function timestampAuthority({ authority, clock, policy, report }: TsaOptions): TimestampAuthority {
+export function timestampAuthority({ authority, clock, policy, report, tell }: TsaOptions): TimestampAuthority {
   let failure: unknown;
+  const countToken = counted(clock, 3_600_000, tell);
   const reportFailure = counted(clock, 60_000, () => report(failure));
 
   /**
@@ -65,6 +68,7 @@ export function timestampAuthority({ authority, clock, policy, report }: TsaOpti
     });
     const attributes = timestampAttributes(tst, certificate);
     const signature = await key.sign(attributes);
+    countToken();
     // Whoever trusts the root has it.
     return assembleTimestampToken({ tst, attributes, signature, chain: [certificate, ...chain.slice(0, -1)], certReq });
   }

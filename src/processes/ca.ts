@@ -53,7 +53,8 @@ export async function startCaProcess(boot: Boot) {
   const time = watchClock(clock, mode === 'sandbox' ? undefined : kernelClock);
   const responder = ocspResponder(authority, onError);
   const policy = config.tsa?.policy ?? examplePolicy;
-  const tsa = timestampAuthority({ authority, clock: time, policy, report: onError });
+  const tell = (count: number) => log('timestamps given', { process: 'ca', count });
+  const tsa = timestampAuthority({ authority, clock: time, policy, report: onError, tell });
   const version = kysoVersion();
   const keepBackup = (backup: Backup) => replaceFile(paths.caBackup, JSON.stringify(backup));
   const alarms = expiryAlarms(authority.pki, clock, reportExpiry);

@@ -38,6 +38,8 @@ export type PkiService = {
   /** What ca reported to its operator. */
   reports: unknown[];
   handlers: ReturnType<typeof answerHandlers>;
+  /** What it told of the number of its timestamps. */
+  told: number[];
 };
 
 export async function pkiService(t: Test, token: Token, changes: Partial<ApiConfig> = {}): Promise<PkiService> {
@@ -50,11 +52,12 @@ export async function pkiService(t: Test, token: Token, changes: Partial<ApiConf
   const { authority } = await newAuthority({ ...stores, engine: 'sqlite', open }, token, fakeSigner());
   const kernel: KernelClock = { synchronised: true, maxError: 10 };
   const reports: unknown[] = [];
+  const told: number[] = [];
   const clock = watchClock(systemClock, () => kernel);
   const report = (error: unknown) => reports.push(error);
   const handlers = answerHandlers(
     ocspResponder(authority, report),
-    timestampAuthority({ authority, clock, policy: examplePolicy, report }),
+    timestampAuthority({ authority, clock, policy: examplePolicy, report, tell: (count) => told.push(count) }),
   );
   const link = { up: true };
   const ca = peerOf(handlers, link);
@@ -76,7 +79,19 @@ export async function pkiService(t: Test, token: Token, changes: Partial<ApiConf
     }),
   );
   return {
-    ...{ url: `http://127.0.0.1:${port}`, port, authority, clock, pem, directory, link, kernel, reports, handlers },
+    ...{
+      url: `http://127.0.0.1:${port}`,
+      port,
+      authority,
+      clock,
+      pem,
+      directory,
+      link,
+      kernel,
+      reports,
+      handlers,
+      told,
+    },
   };
 }
 

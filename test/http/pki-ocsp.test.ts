@@ -1,43 +1,32 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t from 'tap';
-import { der } from '../../src/crypto/der.ts';
+import { hold, release, revoke } from '../../src/ca/revoke.ts';
 import type { CrlReason } from '../../src/pki/crl-reasons.ts';
 import { certificatePem } from '../../src/pki/pem.ts';
 import type { IssuedCertificate } from '../../src/store/ca/tables.ts';
 import { testAuthority } from '../helpers/authority.ts';
 import { caToken } from '../helpers/certification-authority.ts';
 import { issued } from '../helpers/issued.ts';
-import { type PkiService, pkiService } from '../helpers/pki-service.ts';
+import { pkiService } from '../helpers/pki-service.ts';
+import {
+  bytesOf,
+  fileOf,
+  issuerFile,
+  nonceValue,
+  opensslOcsp,
+  opensslTime,
+  post,
+  requestFor,
+  run,
+  said,
+  show,
+  statusOf,
+  withNonce,
+} from './ocsp-tools.ts';
 
-const run = promisify(execFile);
 const token = await caToken(t);
-
-/** What a tool wrote, whatever its exit status says. */
-async function said(command: string, ...args: string[]): Promise<string> {
-  const { stdout, stderr } = await run(command, args).catch((error) => error as { stdout: string; stderr: string });
-  return `${stdout}${stderr}`;
-}
-
-/** Writes a certificate beside those of its authorities. */
-function fileOf({ directory }: PkiService, { serialNumber, certificate }: IssuedCertificate): string {
-  const path = join(directory, `${serialNumber}.pem`);
-  writeFileSync(path, certificatePem(certificate!));
-  return path;
-}
-
-const issuerFile = ({ pem }: PkiService, { authority }: IssuedCertificate) => pem[authority]!;
-
-/** `openssl ocsp` over HTTP, which checks signature, responder and nonce. */
-function opensslOcsp(service: PkiService, certificate: IssuedCertificate, ...more: string[]): Promise<string> {
-  const issuer = issuerFile(service, certificate);
-  const asked = ['-issuer', issuer, '-cert', fileOf(service, certificate)];
-  const trust = ['-CAfile', service.pem['root-1']!, '-verify_other', issuer];
-  return said('openssl', 'ocsp', '-url', `${service.url}/pki/ocsp`, ...more, ...asked, ...trust);
-}
 
 t.test('S79: openssl, ocsptool and curl get answers about good, held, revoked and unknown certificates', async (t) => {
   const service = await pkiService(t, token);
@@ -174,84 +163,28 @@ t.test('S79: what is not ours is refused, and counted for the operator', async (
 t.test('S79: OCSP says revoked within a second, and good again after a release', async (t) => {
   const service = await pkiService(t, token);
   const { authority, link } = service;
-  const { rows, store } = authority;
   const certificate = await issued(authority);
   const request = await requestFor(service, certificate);
   const state = async () =>
     (await show(service.directory, await bytesOf(await post(service, request)))).match(/Cert Status: (\w+)/)?.[1];
   t.equal(await state(), 'good');
   t.equal(await state(), 'good');
-  for (const [revocation, wanted] of [
-    ['hold', 'revoked'],
-    ['none', 'good'],
-    ['revoked', 'revoked'],
-  ] as const) {
-    await store.write(async (tx) => {
-      const row = (await rows.certificates.lock(tx, { serialNumber: certificate.serialNumber }))!;
-      const shard = (await rows.crlShards.lock(tx, { id: row.shard }))!;
-      const changed = { reason: 'keyCompromise', revokedAt: Date.now() };
-      await rows.certificates.replace(tx, row, { revocation, ...(revocation === 'none' ? {} : changed) });
-      await rows.crlShards.replace(tx, shard, { revision: shard.revision + 1 });
-    });
+  const by = { level: 'operator', name: 'test' } as const;
+  const { serialNumber } = certificate;
+  const acts = [
+    ['revoked', 'a hold', () => hold(authority, { serialNumber, by, reason: 'deviceLost' })],
+    ['good', 'its release', () => release(authority, { serialNumber, by })],
+    ['revoked', 'a revocation', () => revoke(authority, { serialNumber, by, reason: 'keyCompromise' })],
+  ] as const;
+  for (const [wanted, what, act] of acts) {
+    await act();
     const since = performance.now();
     while ((await state()) !== wanted) if (performance.now() - since > 5_000) break;
     const took = performance.now() - since;
-    t.ok(took < 1_000, `${revocation}: ${Math.round(took)} ms`);
+    t.ok(took < 1_000, `${what}: ${Math.round(took)} ms`);
   }
   link.up = false;
   t.equal(await state(), 'revoked', 'ca is away: what is kept counts on');
   const unknown = await requestFor(service, await issued(authority));
   t.equal(await statusOf(await post(service, unknown)), 'trylater');
 });
-
-/** An OCSPRequest of openssl's, DER. */
-async function requestFor(service: PkiService, certificate: IssuedCertificate, nonce = '-no_nonce'): Promise<Buffer> {
-  const out = join(service.directory, `${certificate.serialNumber}.req`);
-  const asked = ['-issuer', issuerFile(service, certificate), '-cert', fileOf(service, certificate)];
-  await run('openssl', ['ocsp', ...asked, nonce, '-reqout', out]);
-  return readFileSync(out);
-}
-
-/** The same with a nonce of any length; lengths stay below 65,536. */
-function withNonce(request: Buffer, nonce: Buffer): Buffer {
-  const extension = der(0x30, Buffer.from('06092b0601050507300102', 'hex'), nonceValue(nonce));
-  const list = request.subarray(contentAt(request, contentAt(request, 0)), request.length);
-  return der(0x30, der(0x30, list, der(0xa2, der(0x30, extension))));
-}
-
-const nonceValue = (nonce: Buffer) => der(0x04, der(0x04, nonce));
-
-/** Where the content of the element at `offset` begins. */
-function contentAt(bytes: Buffer, offset: number): number {
-  const length = bytes[offset + 1]!;
-  return offset + 2 + (length < 0x80 ? 0 : length - 0x80);
-}
-
-const post = ({ url }: PkiService, body: Buffer, headers = {}) =>
-  fetch(`${url}/pki/ocsp`, {
-    method: 'POST',
-    body: new Uint8Array(body),
-    headers: { 'content-type': 'application/ocsp-request', ...headers },
-  });
-
-const bytesOf = async (answer: Response) => Buffer.from(await answer.arrayBuffer());
-
-const statuses = ['successful', 'malformedrequest', 'internalerror', 'trylater', '', 'sigrequired', 'unauthorized'];
-
-/** OCSPResponseStatus, which stands first in each answer. */
-async function statusOf(answer: Response): Promise<string> {
-  const bytes = await bytesOf(answer);
-  return statuses[bytes[contentAt(bytes, 0) + 2]!] ?? bytes.toString('hex');
-}
-
-async function show(directory: string, response: Buffer): Promise<string> {
-  const file = join(directory, `${randomBytes(6).toString('hex')}.resp`);
-  writeFileSync(file, response);
-  return said('openssl', 'ocsp', '-respin', file, '-resp_text', '-noverify');
-}
-
-/** As openssl prints it: Nov 28 12:00:00 2026 GMT. */
-function opensslTime(http: string): string {
-  const [, day, month, year, time] = /, (\d+) (\w+) (\d+) ([\d:]+) GMT/.exec(http) ?? [];
-  return `${month} ${String(Number(day)).padStart(2)} ${time} ${year} GMT`;
-}

@@ -66,6 +66,7 @@ t.test('S80: openssl verifies each kind of timestamp', async (t) => {
     }
   }
   t.equal(serials.size, 12, 'each serial number once');
+  t.same(service.told, [1], 'the operator hears of their number, once an hour');
   for (const serial of serials) t.ok(serial.length > 2 + 16, `${serial} has over 64 bits`);
 });
 
