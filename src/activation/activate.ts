@@ -2,15 +2,16 @@ import type { LeafFields } from '../audit/leaf.ts';
 import { equalBytes, wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
+import { failureLimits } from '../base/locks.ts';
 import { argon2id, newSalt } from '../crypto/argon2.ts';
+import { newSeed } from '../crypto/totp.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { assertLive } from './key-versions.ts';
-import { failureLimits } from './locks.ts';
 import { announce } from './notices.ts';
 import { assertGoodPin, pinBytes, pinCleared, tryPin } from './pin.ts';
 import { activationDigest, activationSecret, type Halves } from './subscribers.ts';
-import { claimCode, newSeed, sealSeed } from './totp.ts';
+import { claimCode, sealSeed } from './totp.ts';
 import { openVault, sealVault } from './vault.ts';
 
 type Enrolment = { subscriber: Subscriber; factors: Factors; vault: Vault };

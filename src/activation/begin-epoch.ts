@@ -2,6 +2,7 @@ import { makeLeaf } from '../audit/leaf.ts';
 import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
+import { forEver, longestLock } from '../base/locks.ts';
 import type { Token } from '../hsm/pool.ts';
 import { appendLeaves } from '../store/log.ts';
 import { deleteAllAuthorizations, deleteAllCodes, deleteAllKeptAnswers } from '../store/signer/epoch.ts';
@@ -10,7 +11,6 @@ import type { SignerRows } from '../store/signer/rows.ts';
 import type { SignerStore } from '../store/signer/tables.ts';
 import { type Epoch, readEpoch } from './epochs.ts';
 import { openRows } from './initialise.ts';
-import { forEver, longestLock } from './locks.ts';
 import { readSetting, writeSetting } from './settings.ts';
 import { lastStepBefore } from './totp.ts';
 

@@ -1,7 +1,7 @@
+import { forEver } from '../base/locks.ts';
 import type { SignerTx } from '../store/signer/tables.ts';
 import type { Signer } from './context.ts';
 import { localTime } from './local-time.ts';
-import { forEver } from './locks.ts';
 import { announce } from './notices.ts';
 
 /** Tells the holder that a factor is locked, once for each lock, in the transaction that refused the try (S42). */

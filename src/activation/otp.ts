@@ -1,8 +1,8 @@
 import type { ErrorKind } from '../base/errors.ts';
+import { failureLimits, lockedUntil } from '../base/locks.ts';
 import type { Factors, SignerTx } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { announceLock } from './lock-notice.ts';
-import { failureLimits, lockedUntil } from './locks.ts';
 
 /** What a right code sets back, whichever way it came. */
 export const otpCleared = { otpFailures: 0, otpLockedUntil: 0 } as const;

@@ -1,10 +1,10 @@
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
+import { failureLimits, lockedUntil } from '../base/locks.ts';
 import type { Factors, Subscriber, Vault } from '../store/signer/tables.ts';
 import { record, type Signer } from './context.ts';
 import { announceLock } from './lock-notice.ts';
-import { failureLimits, lockedUntil } from './locks.ts';
 import { renew } from './renew.ts';
 import { openVault } from './vault.ts';
 

@@ -1,4 +1,5 @@
 import { KysoError } from '../base/errors.ts';
+import { matchStep, newSeed } from '../crypto/totp.ts';
 import type { Params, Result } from '../ipc/contract.ts';
 import type { SignerContract } from '../ipc/signer-contract.ts';
 import type { SignerTx, TotpMove } from '../store/signer/tables.ts';
@@ -9,7 +10,7 @@ import { localTime } from './local-time.ts';
 import { announce, type Notice } from './notices.ts';
 import { otpCleared, refuseOtp } from './otp.ts';
 import { pinBytes, tryPin } from './pin.ts';
-import { matchStep, newSeed, openSeed, sealSeed } from './totp.ts';
+import { openSeed, sealSeed } from './totp.ts';
 
 const hour = 3_600_000;
 

@@ -1,20 +1,10 @@
-import { generateSecret, generateURI, verifySync } from 'otplib';
 import { wipe } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { open, seal } from '../crypto/seal.ts';
+import { matchStep, stepOf } from '../crypto/totp.ts';
 import { beforeStep } from '../store/signer/factors.ts';
 import { type Signer, tokenLabels } from './context.ts';
 import { otpCleared, refuseOtp } from './otp.ts';
-
-/** RFC 6238 with SHA-1, 6 digits, 30 s, and one step of drift to either side (S41). */
-const period = 30;
-const digits = 6;
-
-/** A new seed of 160 bits as base32, and the URI that authenticator apps read. */
-export function newSeed(userID: string): { totpSecret: string; otpauthUri: string } {
-  const totpSecret = generateSecret({ length: 20 });
-  return { totpSecret, otpauthUri: generateURI({ issuer: 'Kyso', label: userID, secret: totpSecret, period, digits }) };
-}
 
 /** The seed under a key that the token makes for this subscriber alone; the database without the token opens none. */
 export async function sealSeed(signer: Signer, subscriber: string, totpSecret: string): Promise<Buffer> {
@@ -44,25 +34,8 @@ function seedKey(signer: Signer, subscriber: string): Promise<Buffer> {
   return signer.token.hmac({ label: tokenLabels.seeds, data: Buffer.from(`totp ${subscriber}`) });
 }
 
-/** The step that an instant lies in. */
-export const stepOf = (now: number): number => Math.floor(now / 1000 / period);
-
 /** The last step that may have been used before an epoch that began then (0: the first epoch, before which nothing was). */
 export const lastStepBefore = (startedAt: number): number => (startedAt === 0 ? 0 : stepOf(startedAt) + 1);
-
-/** The step that this code belongs to, if it is one of the three that count now. */
-export function matchStep(secret: string, code: string, now: number): number | undefined {
-  if (!/^[0-9]{6}$/.test(code)) return undefined;
-  const result = verifySync({
-    secret,
-    token: code,
-    period,
-    digits,
-    epoch: Math.floor(now / 1000),
-    epochTolerance: period,
-  });
-  return result.valid && 'timeStep' in result ? result.timeStep : undefined;
-}
 
 /**
  * Uses up a one-time code: its step is claimed by one conditional UPDATE, so of any number of parallel requests with

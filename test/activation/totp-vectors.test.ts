@@ -1,5 +1,5 @@
 import t from 'tap';
-import { matchStep } from '../../src/activation/totp.ts';
+import { matchStep } from '../../src/crypto/totp.ts';
 import { codeAt } from '../helpers/authenticator.ts';
 
 /** "12345678901234567890" in base32. */
