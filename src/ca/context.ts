@@ -24,6 +24,8 @@ export type Authority = {
   pki: Pki;
   urls: PkiUrls;
   feedKey: CaKey;
+  /** The key that the token makes for the one-time code seed of this officer alone. The caller wipes it. */
+  seedKey(officer: string): Promise<Buffer>;
 };
 
 /** What the store says of the authority once the ceremony is done. */
@@ -67,6 +69,7 @@ export async function openAuthority(
     epoch,
     pki: await openPki({ store, rows, clock, keyOf }),
     feedKey: await keyOf(tokenLabels.feed),
+    seedKey: (officer) => token.hmac({ label: tokenLabels.officers, data: Buffer.from(`totp ${officer}`) }),
   };
 }
 

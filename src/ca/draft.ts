@@ -10,14 +10,13 @@ import type { Authority } from './context.ts';
 import { attestedKey } from './key.ts';
 import { subjectOf } from './line.ts';
 import { procedures } from './procedures.ts';
+import { assertLineProofs } from './proofs.ts';
 import { assignShard } from './shards.ts';
-
-/** The list of lines that a sandbox orders for itself. */
-export const sandboxList = 'sandbox';
 
 /**
  * The certificate that a line with an attested key leads to, linted. All of it comes from the line, from the certificate
- * before and from the attestation, which is verified once more (S76).
+ * before and from the attestation (S76). All three proofs of the line are verified once more (design §5).
+ * @throws KysoError signatureInvalid, approvalMissing, lineChanged — a proof lacks
  * @throws KysoError attestationInvalid, lintRefused, nameRefused
  * @throws KysoError orderRefused — the certificate before was revoked meanwhile
  */
@@ -26,8 +25,7 @@ export async function draftLine(
   line: Line,
 ): Promise<{ draft: CertificateDraft; linted: LintedTbs; issuer: CaAuthority; shard: string }> {
   const { clock, pki, store } = authority;
-  if (line.list === sandboxList && authority.mode !== 'sandbox')
-    throw new KysoError('orderRefused', 'only a sandbox issues over a sandbox line');
+  await assertLineProofs(authority, store.read, line);
   const fields: LineFields = JSON.parse(line.text);
   const procedure = procedures[fields.procedure];
   const before = await certificateBefore(authority, fields);

@@ -1,5 +1,5 @@
 import { sha256 } from '../base/bytes.ts';
-import { KysoError } from '../base/errors.ts';
+import { type ErrorKind, KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
 import { type LintedTbs, signLinted } from '../pki/lint.ts';
 import type { CaTx, IssuedCertificate, Line } from '../store/ca/tables.ts';
@@ -69,10 +69,15 @@ async function intend(authority: Authority, line: Line): Promise<LintedTbs | und
   });
 }
 
+/** Why a line will never have a certificate. */
+const final: ErrorKind[] = [
+  ...(['signatureInvalid', 'approvalMissing', 'lineChanged', 'attestationInvalid'] as const),
+  ...(['lintRefused', 'nameRefused', 'orderRefused'] as const),
+];
+
 /** What can never be a certificate ends its line; any other failure may pass. */
 async function refusedFor(authority: Authority, { lineHash }: Line, error: unknown): Promise<unknown> {
-  const final = ['lintRefused', 'nameRefused', 'attestationInvalid', 'orderRefused'] as const;
-  if (!(error instanceof KysoError) || !final.some((kind) => kind === error.kind)) return error;
+  if (!(error instanceof KysoError) || !final.includes(error.kind)) return error;
   await authority.store.write(async (tx) => {
     const locked = await authority.rows.lines.lock(tx, { lineHash, status: 'attested' });
     if (locked) await refuseLine(authority, tx, locked, error.kind);

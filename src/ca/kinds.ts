@@ -52,11 +52,12 @@ export function partsOfId(id: string): { kind: string; number: number } {
 export const labelOf = (id: string) => `kyso-ca-${id}`;
 
 /** Labels of the token objects of "kyso-ca" that are no authority's. */
-export const tokenLabels = { feed: 'kyso-ca-feed', rowMac: 'kyso-ca-row-mac' } as const;
+export const tokenLabels = { feed: 'kyso-ca-feed', rowMac: 'kyso-ca-row-mac', officers: 'kyso-ca-officers' } as const;
 
 /** The keys that the ceremony wants in the token. */
 export const residentKeys: ResidentKeySpec[] = [
   ...authorityKinds.map((kind) => ({ label: labelOf(authorityId(kind, 1)), kind: kinds[kind].keyType })),
   { label: tokenLabels.feed, kind: 'EC-P256' },
   { label: tokenLabels.rowMac, kind: 'HMAC-SHA256' },
+  { label: tokenLabels.officers, kind: 'HMAC-SHA256' },
 ];

@@ -1,16 +1,17 @@
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
-import { newId } from '../base/ids.ts';
-import type { IssueLine, SandboxLine } from '../ipc/line.ts';
+import type { Line as LineFields, SandboxLine } from '../ipc/line.ts';
 import type { CaTx, Line } from '../store/ca/tables.ts';
-import { isConflict } from '../store/failure.ts';
+import { approveList } from './approvals.ts';
+import { atLast } from './at-last.ts';
 import { carryOut, resumeLines } from './carry-out.ts';
-import { type Authority, record } from './context.ts';
-import { sandboxList } from './draft.ts';
+import type { Authority } from './context.ts';
 import type { Feed } from './feed.ts';
-import { hashOfLine, lineText } from './line.ts';
-import { assertOrderable } from './line-rules.ts';
-import { orderLine } from './lines.ts';
+import { hashOfLine } from './line.ts';
+import { enterList, listStatement, verifyList } from './lists.ts';
+import { playOfficer } from './officer-factors.ts';
+import { sandboxCode } from './organisations.ts';
+import { openSandbox, type SandboxOrganisation, sandboxOfficers } from './sandbox-organisation.ts';
 
 export type Issuer = {
   /**
@@ -26,9 +27,10 @@ export type Issuer = {
 
 /** @param onError is told what `resume` could not carry on */
 export function sandboxIssuer(authority: Authority, feed: Feed, onError: (error: unknown) => void): Issuer {
+  const order = sandboxOrders(authority);
   return {
     async issue(line) {
-      const { lineHash, credential: credentialID } = await orderSandboxLine(authority, line);
+      const { lineHash, credential: credentialID } = await order({ procedure: 'issue', ...line });
       await failpoint('line.accepted');
       await carryOut(authority, feed, lineHash);
       const credential = await authority.rows.credentials.find(authority.store.read, { id: credentialID });
@@ -39,40 +41,42 @@ export function sandboxIssuer(authority: Authority, feed: Feed, onError: (error:
   };
 }
 
-const organisation = 'sandbox';
-
 /**
- * Takes a sandbox line in and orders it. The same line again gives the same row.
- * @throws KysoError orderRefused — outside the sandbox, or the line contradicts what is known of its person
+ * Has lines ordered as an organisation and two officers would: a list of one line, signed with the key of the sandbox's
+ * own organisation, checked and approved by the two officers that it plays. The same line again gives the same row.
+ * @throws KysoError orderRefused — outside the sandbox, or the line cannot be carried out
  * @throws KysoError nameRefused — the subject cannot stand in a certificate
  */
-export async function orderSandboxLine(authority: Authority, line: SandboxLine): Promise<Line> {
-  if (authority.mode !== 'sandbox') throw new KysoError('orderRefused', 'only a sandbox issues over a sandbox line');
-  for (let conflicts = 0; ; conflicts += 1) {
-    try {
-      return await authority.store.write((tx) => enter(authority, tx, { procedure: 'issue', ...line }));
-    } catch (error) {
-      // Others entered its person or the line itself at the same time, one after the other: now each can be found.
-      if (!isConflict(error) || conflicts === 2) throw error;
-    }
-  }
+export function sandboxOrders(authority: Authority): (line: LineFields) => Promise<Line> {
+  let opened: Promise<SandboxOrganisation> | undefined;
+  return async (line) => {
+    if (authority.mode !== 'sandbox') throw new KysoError('orderRefused', 'only a sandbox issues over a sandbox line');
+    opened ??= openSandbox(authority).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    const { sign } = await opened;
+    const lineHash = hashOfLine(line);
+    const known = await authority.rows.lines.find(authority.store.read, { lineHash });
+    if (known) return known;
+    const signature = sign(listStatement(sandboxCode, [lineHash]));
+    const list = await verifyList(authority, { organisation: sandboxCode, lines: [line], signature });
+    return atLast(() =>
+      authority.store.write(async (tx) => {
+        const { id } = await enterList(authority, tx, list);
+        await approve(authority, tx, id, lineHash);
+        const ordered = await authority.rows.lines.find(tx, { lineHash });
+        if (ordered?.status === 'refused') throw new KysoError('orderRefused', 'the line cannot be carried out');
+        if (!ordered) throw new KysoError('integrity', `line ${lineHash} is gone`);
+        return ordered;
+      }),
+    );
+  };
 }
 
-async function enter(authority: Authority, tx: CaTx, line: IssueLine): Promise<Line> {
-  const { rows, clock } = authority;
-  const lineHash = hashOfLine(line);
-  const known = await rows.lines.find(tx, { lineHash });
-  if (known) return known;
-  await assertOrderable(authority, tx, line, organisation);
-  const accepted = await rows.lines.insert(tx, {
-    ...{ lineHash, credential: newId(), procedure: line.procedure, list: sandboxList, text: lineText(line) },
-    ...{ status: 'accepted', keyVersion: 0, keyOrder: null, spki: null, attestation: null },
-    ...{ certificate: null, certificateOrder: null, refusal: null, createdAt: clock.now() },
-  });
-  await record(authority, tx, {
-    ...{ event: 'line.accepted', result: 'done', credential: accepted.credential },
-    detail: { list: accepted.list, lineHash, procedure: line.procedure },
-  });
-  await orderLine(authority, tx, accepted, organisation);
-  return (await rows.lines.find(tx, { lineHash })) ?? accepted;
+async function approve(authority: Authority, tx: CaTx, list: string, lineHash: string): Promise<void> {
+  const [first, second] = sandboxOfficers;
+  const seen = [lineHash];
+  await approveList(authority, tx, { list, seen, act: 'check' }, playOfficer(authority, first.id));
+  await approveList(authority, tx, { list, seen, act: 'approve' }, playOfficer(authority, second.id));
 }

@@ -22,6 +22,12 @@ export async function ca(step: string, args: string[], tools: CaTools): Promise<
     case 'certificates':
     case 'crls':
       return (await import('./ca-revoke.ts')).caRevocation(step, args);
+    case 'organisation':
+      return (await import('./ca-organisation.ts')).caOrganisation(args);
+    case 'officer':
+      return (await import('./ca-officer.ts')).caOfficer(args);
+    case 'order':
+      return (await import('./ca-order.ts')).caOrder(args);
     default:
       throw new KysoError('configuration', `there is no step ${step}; see kyso help`);
   }

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { caAnswersContract } from './ca-answers-contract.ts';
+import { caOrdersContract } from './ca-orders-contract.ts';
 import { CrlHealth, revocationContract } from './ca-revocation.ts';
 import { Closed, Empty, Id, Instant, Text } from './fields.ts';
 import { SandboxLine } from './line.ts';
@@ -42,6 +43,7 @@ export const caContract = {
   },
   ...caAnswersContract,
   ...revocationContract,
+  ...caOrdersContract,
   /** `ready` does not depend on `crl`: signing goes on for as long as CRLs last. */
   status: {
     links: ['api', 'operator'],

@@ -6,6 +6,7 @@ import type { CrlPublisher } from '../ca/crl-publisher.ts';
 import type { ExpiryAlarms } from '../ca/expiry-alarms.ts';
 import type { Feed } from '../ca/feed.ts';
 import type { OcspResponder } from '../ca/ocsp.ts';
+import { orderHandlers } from '../ca/order-handlers.ts';
 import type { Rollovers } from '../ca/rollover.ts';
 import type { Issuer } from '../ca/sandbox.ts';
 import type { TimestampAuthority } from '../ca/tsa.ts';
@@ -21,6 +22,8 @@ export type CaRoom = {
   store: CaStore;
   token: Token;
   issuer: Issuer;
+  /** Begins to carry out a line that was ordered. */
+  carryOut(lineHash: string): void;
   /** Whose word timestamps pass on. */
   time: WatchedClock;
   responder: OcspResponder;
@@ -36,6 +39,7 @@ export const caHandlers = (room: CaRoom): Handlers<CaContract> => ({
   ...authorityHandlers(room),
   ...answerHandlers(room.responder, room.tsa),
   ...revocationHandlers(room),
+  ...orderHandlers(room.authority, room.carryOut),
   'sandbox.issue': (line) => room.issuer.issue(line),
 });
 

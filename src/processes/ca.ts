@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.ts';
+import { carryOut } from '../ca/carry-out.ts';
 import { type ClockState, type WatchedClock, watchClock } from '../ca/clock.ts';
 import { openAuthority } from '../ca/context.ts';
 import { startCrlPublisher } from '../ca/crl-publisher.ts';
@@ -50,6 +51,7 @@ export async function startCaProcess(boot: Boot) {
   const issuer = sandboxIssuer(authority, feed, onError);
   void issuer.resume().catch(onError);
   const crls = startCrlPublisher({ authority, onError });
+  const begin = (lineHash: string) => void carryOut(authority, feed, lineHash).catch(onError);
   const time = watchClock(clock, mode === 'sandbox' ? undefined : kernelClock);
   const responder = ocspResponder(authority, onError);
   const policy = config.tsa?.policy ?? examplePolicy;
@@ -67,6 +69,7 @@ export async function startCaProcess(boot: Boot) {
       store,
       token,
       issuer,
+      carryOut: begin,
       time,
       responder,
       tsa,

@@ -9,7 +9,7 @@ import type { CaKey } from '../../src/ca/ca-token.ts';
 import { enrolAttestationKey, initAuthority } from '../../src/ca/ceremony.ts';
 import { type Authority, type Mode, openAuthority } from '../../src/ca/context.ts';
 import { residentKeys } from '../../src/ca/kinds.ts';
-import { orderSandboxLine } from '../../src/ca/sandbox.ts';
+import { sandboxOrders } from '../../src/ca/sandbox.ts';
 import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { startToken, type Token } from '../../src/hsm/pool.ts';
 import type { Params, Peer, Result } from '../../src/ipc/contract.ts';
@@ -164,12 +164,17 @@ export function fakeSigner(): FakeSigner {
   return fake;
 }
 
+/** The sandbox organisation of each authority: opening it anew retires the one before. */
+const orders = new WeakMap<Authority, ReturnType<typeof sandboxOrders>>();
+
 /** A sandbox line that is ordered, with what signer is to attest of its key. */
 export async function ordered(
   authority: Authority,
   sandboxLine: SandboxLine,
 ): Promise<Line & Attested & { keyOrder: number }> {
-  const line = await orderSandboxLine(authority, sandboxLine);
+  const order = orders.get(authority) ?? sandboxOrders(authority);
+  orders.set(authority, order);
+  const line = await order({ procedure: 'issue', ...sandboxLine });
   const credential = await authority.rows.credentials.find(authority.store.read, { id: line.credential });
   if (!credential) throw new Error('the line has no credential');
   const { id, subscriber, keyType } = credential;

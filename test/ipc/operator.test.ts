@@ -8,7 +8,10 @@ import { signerContract } from '../../src/ipc/signer-contract.ts';
 const asked = (contract: Contract, link: Link = 'operator') =>
   Object.entries(contract).flatMap(([name, { links }]) => (links.includes(link) ? [name] : []));
 
-/** What an operator may ask for, of all processes. A person of a sandbox is made up; outside of it ca refuses that. */
+/**
+ * What an operator may ask for, of all processes. What is certified takes an organisation's and two officers' word, too. A
+ * person of a sandbox is made up; outside of it ca refuses that.
+ */
 const allowed = [
   ...['status', 'totpMove.attest', 'keys.rotate', 'keys.rotation', 'keys.retire', 'store.check', 'evidence'],
   ...['authority.certificates', 'sandbox.issue', 'client.list', 'client.set'],
@@ -16,6 +19,8 @@ const allowed = [
   ...['certificate.revoke', 'certificate.hold', 'certificate.release', 'certificate.list', 'crl.list'],
   // Two persons confirm it outside of a sandbox, and nothing but an authority of ca's own comes of it.
   ...['authority.prepareRollover', 'authority.rollover'],
+  ...['organisation.add', 'organisation.list', 'organisation.enrol', 'organisation.retire'],
+  ...['officer.add', 'officer.list', 'officer.suspend', 'order.submit', 'order.approve', 'order.status'],
 ];
 
 t.test('S16: an operator asks for nothing that signs, sets a PIN or shows a key', async (t) => {

@@ -160,7 +160,7 @@ CREATE TABLE "ca"."officers" (
 	"id" text PRIMARY KEY NOT NULL,
 	"user_name" text NOT NULL,
 	"name" text NOT NULL,
-	"roles" text NOT NULL,
+	"role" text NOT NULL,
 	"status" text NOT NULL,
 	"password" text NOT NULL,
 	"sealed_totp" "bytea" NOT NULL,

@@ -214,8 +214,9 @@ export const officers = caSchema.table('officers', {
   id: text('id').primaryKey(),
   user: text('user_name').notNull().unique(),
   name: text('name').notNull(),
-  roles: text('roles').notNull(),
+  role: text('role').notNull(),
   status: text('status').notNull(),
+  /** JSON of salt, hash and parameters of Argon2id; empty for the officers that a sandbox plays. */
   password: text('password').notNull(),
   sealedTotp: bytes('sealed_totp').notNull(),
   lastStep: instant('last_step').notNull(),
