@@ -44,6 +44,14 @@ export function certificateFields(der: Uint8Array): CertificateFields {
   return { tbs, serialNumber, innerAlgorithm, outerAlgorithm, issuer, validity, subject, spki, extensions, signature };
 }
 
+/** Both ends of the validity; they count as part of it. */
+export function readValidity({ validity }: Pick<CertificateFields, 'validity'>): { notBefore: Date; notAfter: Date } {
+  const times = readDer(validity, what);
+  const [notBefore, notAfter] = [times.time(), times.time()];
+  times.end();
+  return { notBefore, notAfter };
+}
+
 /** The AlgorithmIdentifier inside a TBSCertificate, DER. */
 export function tbsAlgorithm(tbs: Uint8Array): Buffer {
   return readStart(readDer(tbs, what))[1];

@@ -1,4 +1,4 @@
-import { type CertificateFields, certificateFields } from './certificate-fields.ts';
+import { type CertificateFields, certificateFields, readValidity } from './certificate-fields.ts';
 import { readDer } from './der-reader.ts';
 import { isSignedBy } from './signed.ts';
 
@@ -28,10 +28,8 @@ export function purposesOf({ extensions }: CertificateFields): string[] {
 }
 
 /** Whether a moment lies in a certificate's validity; both ends count. */
-export function isValidAt({ validity }: CertificateFields, at: Date): boolean {
-  const times = readDer(validity, 'a validity');
-  const [notBefore, notAfter] = [times.time(), times.time()];
-  times.end();
+export function isValidAt(fields: CertificateFields, at: Date): boolean {
+  const { notBefore, notAfter } = readValidity(fields);
   // Ends are in whole seconds: a second is over when the next begins.
   return at >= notBefore && at.getTime() < notAfter.getTime() + 1000;
 }

@@ -1,8 +1,7 @@
-import { X509Certificate } from 'node:crypto';
-import { KysoError } from '../base/errors.ts';
-import { certificateFields } from './certificate-fields.ts';
+import { certificateFields, readValidity } from './certificate-fields.ts';
+import { serialText } from './der-reader.ts';
 import { distinguishedName } from './distinguished-name.ts';
-import { keyTypeOf } from './public-key.ts';
+import { importSpki, keyTypeOf } from './public-key.ts';
 
 /** What other rooms need to know of a certificate. */
 export type CertificateFacts = {
@@ -21,26 +20,18 @@ export type CertificateFacts = {
 
 /**
  * The facts of a DER certificate.
- * @throws KysoError document — not an X.509 v3 certificate
+ * @throws KysoError document — not an X.509 v3 certificate, or its key is none
  */
 export function readCertificate(der: Uint8Array): CertificateFacts {
   const fields = certificateFields(der);
-  const certificate = parse(der);
+  const { notBefore, notAfter } = readValidity(fields);
   return {
     subjectDN: distinguishedName(fields.subject),
     issuerDN: distinguishedName(fields.issuer),
-    serialNumber: certificate.serialNumber,
-    validFrom: certificate.validFromDate,
-    validTo: certificate.validToDate,
+    serialNumber: serialText(fields.serialNumber),
+    validFrom: notBefore,
+    validTo: notAfter,
     spki: fields.spki,
-    keyType: keyTypeOf(certificate.publicKey),
+    keyType: keyTypeOf(importSpki(fields.spki)),
   };
-}
-
-function parse(der: Uint8Array): X509Certificate {
-  try {
-    return new X509Certificate(der);
-  } catch (cause) {
-    throw new KysoError('document', 'not an X.509 v3 certificate', { cause });
-  }
 }
