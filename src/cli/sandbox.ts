@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { type Config, catcherUrl, pathsOf } from '../config.ts';
+import { type Config, catcherUrl, pathsOf, pkiUrls } from '../config.ts';
 import { halfIn, untilMessage } from './mailbox.ts';
 import { authenticator } from './one-time-code.ts';
 import { operatorPeer } from './operator.ts';
@@ -28,6 +28,8 @@ export type SandboxFile = {
   client: { clientID: 'direct' };
   /** GET answers [{channel, to, subject, text, at}], newest last. */
   mail: { url: string };
+  /** Where the status of its certificates is, and the authorities above them, PEM: issuing ones first. */
+  pki: { crl: string[]; ocsp: string; tsa: string; chain: string };
 };
 
 /**
@@ -42,7 +44,7 @@ export async function populate(config: Config, baseUrl: string, onStep: (what: s
     accounts[role] = account;
     await enrol(config, baseUrl, { person: people[role], wanted: credentials[role], account, save, onStep });
   }
-  return writeSandboxFile(config, baseUrl, accounts);
+  return writeSandboxFile(config, baseUrl, accounts, await describePki(config));
 }
 
 /** A further person, who is not in `sandbox.json`. */
@@ -174,7 +176,19 @@ async function post(url: string, body: unknown): Promise<unknown> {
   return text === '' ? undefined : JSON.parse(text);
 }
 
-function writeSandboxFile(config: Config, baseUrl: string, accounts: Accounts): SandboxFile {
+async function describePki(config: Config): Promise<SandboxFile['pki']> {
+  const ca = await operatorPeer(config, 'ca');
+  try {
+    const { root, issuing } = await ca.call('authority.certificates', {});
+    const { shards } = await ca.call('crl.list', {});
+    const { ocsp, tsa } = pkiUrls(config);
+    return { crl: shards.map(({ url }) => url), ocsp, tsa, chain: issuing + root };
+  } finally {
+    ca.close();
+  }
+}
+
+function writeSandboxFile(config: Config, baseUrl: string, accounts: Accounts, pki: SandboxFile['pki']): SandboxFile {
   const { subscriber, otherSubscriber } = accounts;
   if (!subscriber || !otherSubscriber) throw new KysoError('internal', 'the sandbox lacks a person');
   const content: SandboxFile = {
@@ -187,6 +201,7 @@ function writeSandboxFile(config: Config, baseUrl: string, accounts: Accounts): 
     otherCredentials: otherSubscriber.credentials,
     client: { clientID: 'direct' },
     mail: sandboxMail(config),
+    pki,
   };
   writePrivate(join(config.directory, 'sandbox.json'), content);
   return content;

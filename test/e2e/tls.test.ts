@@ -18,11 +18,13 @@ t.test('kyso serve over TLS of its own, and a renewed certificate with the next 
   const port = await freePort();
   const config = await initSandbox(directory, { port, store: { engine: 'sqlite' } });
   const tls = { certificate: 'tls.pem', key: 'secrets/tls.key' };
+  const plain = await freePort();
   writeFileSync(
     join(directory, 'kyso.json'),
     JSON.stringify({
       ...JSON.parse(readFileSync(join(directory, 'kyso.json'), 'utf8')),
       http: { ...config.http, tls },
+      pki: { listen: { host: '127.0.0.1', port: plain } },
     }),
   );
   const install = (name: string) => {
@@ -57,6 +59,10 @@ t.test('kyso serve over TLS of its own, and a renewed certificate with the next 
     });
   await until(async () => (await ready()) === 200);
   t.equal(await shown(), 'first');
+
+  const over = async (path: string) => (await fetch(`http://127.0.0.1:${plain}${path}`)).status;
+  t.equal(await over('/pki/ca/root-1.cer'), 200, 'what certificates name is there over plain HTTP');
+  t.equal(await over('/health/live'), 404, 'and nothing else is');
 
   install('second');
   t.equal(await shown(), 'first', 'the running process keeps what it has');
