@@ -1,6 +1,5 @@
 import type { PkiUrls } from '../base/pki-urls.ts';
 import { type CertificateDraft, type CertificateUrls, newSerialNumber } from '../pki/certificate.ts';
-import { certificateFields } from '../pki/certificate-fields.ts';
 import { lint, signLinted } from '../pki/lint.ts';
 import { validityOf } from '../pki/profiles.ts';
 import { readCertificate } from '../pki/read.ts';
@@ -67,24 +66,14 @@ function urlsOf(role: AuthorityRole, issuer: string, urls: PkiUrls): Certificate
   return { caIssuers: urls.caIssuers(issuer), crl: urls.crl(shardId(issuer, 1)), ...answered };
 }
 
-/**
- * Records it, with a place for it in the CRL that its certificate names: an authority's certificate is revoked like any
- * other, by its issuer. A root's own is in no CRL: whoever trusts it has to stop.
- */
+/** Records it, with a place for it in the CRL that its certificate names. */
 export async function enterAuthority(
   { rows, urls }: { rows: CaRows; urls: PkiUrls },
   tx: CaTx,
   authority: NewAuthority,
 ): Promise<void> {
-  const { id, issuer, role, certificate, serialNumber, notBefore, notAfter, createdAt } = authority;
+  const { id, issuer } = authority;
   await rows.authorities.insert(tx, authority);
-  if (issuer === id) return;
-  const shard = shardId(issuer, 1);
-  if (!(await rows.crlShards.find(tx, { id: shard }))) await assignShard({ rows, urls }, tx, issuer);
-  const { tbs, spki } = certificateFields(certificate);
-  await rows.certificates.insert(tx, {
-    ...{ serialNumber, credential: id, profile: role, subject: readCertificate(certificate).subjectDN, spki, tbs },
-    ...{ notBefore, notAfter, status: 'issued', certificate, authority: issuer, shard, createdAt },
-    ...{ revocation: 'none', reason: null, revokedBy: null, revokedAt: null },
-  });
+  if (issuer === id || (await rows.crlShards.find(tx, { id: shardId(issuer, 1) }))) return;
+  await assignShard({ rows, urls }, tx, issuer);
 }

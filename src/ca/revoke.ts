@@ -3,6 +3,7 @@ import { failpoint } from '../base/failpoint.ts';
 import { newId } from '../base/ids.ts';
 import type { Order } from '../ipc/feed.ts';
 import type { CaTx, Revocation as Command, IssuedCertificate } from '../store/ca/tables.ts';
+import { authorityCertificate } from './authority-certificate.ts';
 import { type Authority, record } from './context.ts';
 import { keepEntry } from './crl-entries.ts';
 import { appendOrder } from './orders.ts';
@@ -154,8 +155,8 @@ async function recordHalf(authority: Authority, tx: CaTx, half: Half, order: Ord
 async function lockCertificate({ rows }: Authority, tx: CaTx, target: Target) {
   const known =
     'serialNumber' in target
-      ? await rows.certificates.find(tx, { serialNumber: target.serialNumber })
-      : { credential: target.credential };
+      ? ((await rows.certificates.find(tx, target)) ?? (await authorityCertificate({ rows }, tx, target.serialNumber)))
+      : target;
   const credential = known && (await rows.credentials.hold(tx, { id: known.credential }));
   const serialNumber = 'serialNumber' in target ? target.serialNumber : credential?.certificate;
   const certificate = serialNumber ? await rows.certificates.lock(tx, { serialNumber }) : undefined;

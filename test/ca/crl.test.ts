@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -12,7 +13,7 @@ import { assignShard, shardSize } from '../../src/ca/shards.ts';
 import { crlEntries, readCrl } from '../../src/pki/crl-reader.ts';
 import type { CrlShard } from '../../src/store/ca/tables.ts';
 import { openssl, pemFiles } from '../helpers/authority.ts';
-import { certified, eventsOf } from '../helpers/ca-records.ts';
+import { certified, eventsOf, ordersOf } from '../helpers/ca-records.ts';
 import { caToken, fakeSigner, newAuthority } from '../helpers/certification-authority.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
 import { refused } from '../helpers/refused.ts';
@@ -262,6 +263,28 @@ await rulesOnBothEngines(t, {
     await publishShard(moved, `${issuer}/2`);
     const { crl } = await served(authority, `${issuer}/2`);
     t.equal(crl.distributionPoint, `http://127.0.0.1:8700/pki/crl/${issuer}/2.crl`, 'which keeps its own address');
+  },
+
+  'the root’s CRL covers authorities, and a root itself is in none': async (t, stores) => {
+    const { authority, store } = await world(stores);
+    const serialOf = (id: string) => new X509Certificate(authority.pki.byId(id)!.certificate).serialNumber;
+    await publishShard(authority, 'root-1/1');
+    t.same((await served(authority, 'root-1/1')).serials, []);
+    const ended = { ...asked, reason: 'authorityCompromise', serialNumber: serialOf('issuing-rsa-1') } as const;
+    const all = await Promise.all([1, 2, 3].map(() => revoke(authority, ended)));
+    t.match(all, Array(3).fill({ credential: 'issuing-rsa-1', revocation: 'revoked' }));
+    await publishShard(authority, 'root-1/1');
+    const {
+      serials,
+      crl,
+      crl: { entries },
+    } = await served(authority, 'root-1/1');
+    t.same(serials, [serialOf('issuing-rsa-1')]);
+    t.match([...crlEntries({ entries })], [{ reason: 'cACompromise' }]);
+    t.equal(crl.distributionPoint, undefined, 'it is the whole CRL of the root');
+    t.same((await ordersOf(store)).length, 0, 'signer is told of no credential');
+    const own = revoke(authority, { ...asked, serialNumber: serialOf('root-1') });
+    await t.rejects(own, refused('credentialUnknown'), 'no CRL can say that of itself');
   },
 
   'S89: a kill at any place of a publication leaves the old CRL, and the next one is made': async (t, stores) => {
