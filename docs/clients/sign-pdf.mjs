@@ -14,7 +14,6 @@ const signed = await signPdf(readFileSync(input), {
   // A real application asks the person here, when the documents are ready and not before.
   askPIN: () => KYSO_PIN,
   askOTP: () => KYSO_OTP,
-  level: 'B-B',
   reason: 'Tôi đồng ý',
   visible: { page: 1, x: 330, y: 40, width: 220, height: 60 },
   onStep: (step) => console.log(step),

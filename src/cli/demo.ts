@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import { CscError, cscClient, signPdf } from '../client/index.ts';
+import type { SignatureFacts } from '../client/signature-facts.ts';
 import { type Config, pathsOf, readConfig } from '../config.ts';
 import type { InitSandbox } from './init.ts';
 import { describeMessage, readMessages, untilMessage } from './mailbox.ts';
@@ -80,12 +81,13 @@ async function play(config: Config, supervisor: ReturnType<Supervise>, file: str
   const before = new Date(systemClock.now()).toISOString();
   const signedFile = await sign(config, sandbox, file, pdf);
   await showNotice(sandbox, before);
-  const verdicts = verifyPdf(readFileSync(signedFile), signedFile, pathsOf(config).rootCertificate);
+  const { verdicts, facts } = await verifyPdf(readFileSync(signedFile), signedFile, pathsOf(config).rootCertificate);
   for (const { tool, valid, said } of verdicts) step(`${tool}: ${valid ? '✓' : '✗'} ${said}`);
   const valid = verdicts.every((verdict) => verdict.valid);
   say('');
   say(valid ? 'Signed and valid / Đã ký, chữ ký hợp lệ' : 'NOT VALID / CHỮ KÝ KHÔNG HỢP LỆ');
   say(`  signed PDF     ${signedFile}`);
+  say(`  level          ${describeLevel(facts)}`);
   say(`  for clients    ${join(config.directory, 'sandbox.json')}`);
   say(`  root           ${pathsOf(config).rootCertificate}`);
   say(`  CSC API        ${sandbox.csc.v1}   documentation: ${baseUrl}/docs`);
@@ -95,6 +97,16 @@ async function play(config: Config, supervisor: ReturnType<Supervise>, file: str
     `  tier           ${supervisor.tier}${supervisor.tier === 'development' ? ' (one user for all processes: no walls between them)' : ''}`,
   );
   return valid;
+}
+
+/** What stands in the document beside the signature. */
+function describeLevel({ level, timestamp, store: { certificates, ocsps, crls } }: SignatureFacts): string {
+  const kept = `${certificates} certificates, ${ocsps} OCSP responses, ${crls} CRLs`;
+  return [
+    level,
+    ...(timestamp ? [`timestamp ${timestamp.time.toISOString()}`] : []),
+    ...(level === 'B-LT' ? [kept] : []),
+  ].join(', ');
 }
 
 /** What the holder is told about the signature that was just made. */
@@ -129,7 +141,6 @@ async function sign(config: Config, sandbox: SandboxFile, file: string, pdf: Buf
       password: holder.password,
       askPIN: () => holder.pin,
       askOTP,
-      level: 'B-B',
       name: people.otherSubscriber.name,
       reason: 'Ký thử Kyso',
       onStep: (name) => step(`  ${name}`),

@@ -1,4 +1,5 @@
 import { KysoError } from '../base/errors.ts';
+import { addsOnlyValidationData } from './later-revision.ts';
 
 /**
  * The newest signature of a PDF: its CMS (DER, without padding), the whole /Contents with it, and the bytes that its
@@ -6,12 +7,26 @@ import { KysoError } from '../base/errors.ts';
  */
 export type PdfSignature = { cms: Buffer; contents: Buffer; content: Buffer };
 
+const byteRange = /\/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]/g;
+
+/**
+ * The newest signature, also where validation data was added after it (B-LT).
+ * @throws KysoError document — the PDF has no signature, or something else was added or cut off after the newest one
+ */
+export async function newestSignature(pdf: Buffer): Promise<PdfSignature> {
+  const [, , , next = 0, rest = 0] = [...pdf.toString('latin1').matchAll(byteRange)].at(-1)?.map(Number) ?? [];
+  const signed = pdf.subarray(0, next + rest);
+  const signature = lastSignature(signed.length > 0 ? signed : pdf);
+  if (signed.length === pdf.length || (await addsOnlyValidationData(signed, pdf))) return signature;
+  throw new KysoError('document', 'The PDF was changed after the newest signature.');
+}
+
 /**
  * @throws KysoError document — the PDF has no signature, or the newest one does not cover the whole file but its own
  *   /Contents: then something was added or cut off after it
  */
 export function lastSignature(pdf: Buffer): PdfSignature {
-  const ranges = [...pdf.toString('latin1').matchAll(/\/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]/g)];
+  const ranges = [...pdf.toString('latin1').matchAll(byteRange)];
   const last = ranges.at(-1);
   if (!last) throw new KysoError('document', 'The PDF has no signature.');
   const [start = 0, length = 0, next = 0, rest = 0] = last.slice(1).map(Number);

@@ -13,6 +13,8 @@ import { createTestPki, newkeys } from '../client/certificates.ts';
 import { sample } from '../client/documents.ts';
 import { pdfsig } from '../client/judges.ts';
 import { type Credential, signingService } from '../client/signing-service.ts';
+import { complaintsFromStore, storeOf } from '../client/store-judges.ts';
+import { validationServices } from '../client/validation-services.ts';
 import { opensslCa } from '../helpers/openssl-ca.ts';
 import { refused } from '../helpers/refused.ts';
 import { shortDirectory } from '../helpers/temp.ts';
@@ -79,6 +81,39 @@ t.test('many files: one authorization, and each signed copy in --out-dir, which 
   t.match(authorizations, [{ body: { numSignatures: 50 } }]);
   t.equal(authorizations.length, 1);
 });
+
+t.test(
+  'B-LT unless --level says otherwise; what cannot be had is said with what to do, and nothing is written',
+  async (t) => {
+    const services = await validationServices(t);
+    const credential = { ...services.signer(newkeys['EC-P256']), algo: signAlgosOf('EC-P256'), len: 256 };
+    const { baseUrl, calls } = await signingService(t, services.pki, { c1: credential });
+    const directory = documents(t, 'a.pdf');
+    const args = ['a.pdf', '--url', baseUrl, '--user', 'lan', '--tsa', services.tsa];
+    const lines = ['p', '12345678', '123456'];
+    const run = await sign(directory, lines, ...args, '-o', 'lt.pdf');
+    t.equal(run.code, 0, run.said);
+    t.match(run.said, /• timestamp 1\n• embed 1\n• validation data 1\n/);
+    t.same(complaintsFromStore(readFileSync(join(directory, 'lt.pdf'))), []);
+    t.equal((await sign(directory, lines, ...args, '-o', 't.pdf', '--level', 'b-t')).code, 0);
+    t.equal(storeOf(readFileSync(join(directory, 't.pdf'))), undefined);
+
+    services.plant['/tsa'] = () => 503;
+    const without = await sign(directory, lines, ...args, '-o', 'x.pdf');
+    const noTimestamp =
+      /không lấy được dấu thời gian \/ there is no timestamp: .*\/tsa answered with HTTP 503.*--tsa URL.*--level B-B/;
+    t.match(without, { code: 1, out: '', said: noTimestamp });
+    services.plant['/ocsp'] = () => 503;
+    const authorized = () => calls.filter(({ method }) => method === 'credentials/authorize').length;
+    const before = authorized();
+    const unknown = await sign(directory, lines, ...args, '-o', 'x.pdf');
+    const noStatus =
+      /trạng thái của chứng thư \/ the status of a certificate cannot be had: .*\/ocsp answered.*--level B-T/;
+    t.match(unknown, { code: 1, out: '', said: noStatus });
+    t.equal(authorized(), before, 'nobody was asked for a PIN');
+    t.same(readdirSync(directory).sort(), ['a.pdf', 'lt.pdf', 't.pdf']);
+  },
+);
 
 t.test('one bad file stops all before anybody is asked for a PIN, and is named', async (t) => {
   const { baseUrl, calls } = await signingService(t, pki, { c1: ec });
@@ -165,6 +200,9 @@ t.test('wrong usage: exit code 2, a sentence, and nothing is asked', async (t) =
     [['a.pdf', '-o', 'b.pdf', '--url', 'http://kyso.example/csc/v1', ...lan], /https:/],
     [['a.pdf', '-o', 'b.pdf', ...url, ...lan, '--visible', 'page:1,2'], /page:N,X,Y/],
     [['a.pdf', '-o', 'b.pdf', ...url, ...lan, '--visible', '--field', 'F'], /leave out --visible/],
+    [['a.pdf', '-o', 'b.pdf', ...url, ...lan, '--level', 'B-LTA'], /--level is one of B-B, B-T, B-LT/],
+    [['a.pdf', '-o', 'b.pdf', ...url, ...lan, '--tsa', 'http://tsa.example'], /leave out --tsa/],
+    [['a.pdf', '-o', 'b.pdf', ...url, '--user', 'lan', '--tsa', 'tsa.example'], /http:\/\/… or https/],
     [['a.pdf', '-o', 'b.pdf', ...url, ...lan, '--ca', 'none.pem'], /none\.pem/],
   ] as const) {
     const written = t.capture(process.stderr, 'write', () => true);

@@ -1,8 +1,11 @@
 import { createHash, sign } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { degrees, PDFArray, PDFDict, PDFDocument, PDFName } from '@cantoo/pdf-lib';
 import t, { type Test } from 'tap';
 import { finishPdfs, type PdfSignatureOptions, preparePdf } from '../../src/client/index.ts';
+import { signatureFacts } from '../../src/client/signature-facts.ts';
+import { newestSignature } from '../../src/client/signatures.ts';
 import { newkeys, type TestSigner } from './certificates.ts';
 import { certified, qpdf, sample } from './documents.ts';
 import { pdfsig, signaturesOf, structureComplaints } from './judges.ts';
@@ -141,4 +144,41 @@ t.test('B-T: a timestamp over the signature value and nothing else; its room is 
     const trust = '-CAfile root.pem -untrusted issuing.pem';
     t.match(String(pki.openssl(`ts -verify -token_in -in token -data value ${trust}`)), 'Verification: OK');
   }
+});
+
+t.test('the newest signature is found behind validation data, and not behind any other change', async (t) => {
+  const once = await signed(sample, ec);
+  const both = await signed(once, rsa);
+  for (const pdf of [once, both]) {
+    const { content, cms } = await newestSignature(pdf);
+    const last = signaturesOf(pdf).at(-1)!;
+    t.ok(content.equals(last.signed) && cms.equals(last.cms));
+  }
+  const facts = await signatureFacts(both);
+  t.match(facts, { level: 'B-LT', store: { certificates: 6, ocsps: 4, crls: 1 } });
+  t.equal(Math.floor(facts.timestamp!.time.getTime() / 1000), timestampOf(facts.cms)!.time.getTime() / 1000);
+  t.match(await signatureFacts(await signed(sample, ec, { level: 'B-T' })), { level: 'B-T' });
+  t.match(await signatureFacts(await signed(sample, ec, { level: 'B-B' })), { level: 'B-B', timestamp: undefined });
+
+  /** Appends a revision behind two signatures, the second of which covers the store of the first. */
+  const changed = async (change: (document: PDFDocument) => void) => {
+    const document = await PDFDocument.load(both, { forIncrementalUpdate: true, updateMetadata: false });
+    change(document);
+    return Buffer.from(await document.commit({ useObjectStreams: false }));
+  };
+  const name = PDFName.of;
+  const store = (document: PDFDocument) => document.catalog.lookup(name('DSS'), PDFDict);
+  const changes: Record<string, (document: PDFDocument) => void> = {
+    'another page': (document) => void document.addPage(),
+    'another text of a page': (document) => document.getPage(0).drawText('x'),
+    'a page turned': (document) => document.getPage(0).setRotation(degrees(90)),
+    'a script': ({ catalog, context }) => catalog.set(name('OpenAction'), context.obj({ S: 'JavaScript' })),
+    'a store that lost a certificate': (document) => void store(document).lookup(name('Certs'), PDFArray).remove(0),
+    'a store with something else': (document) => store(document).set(name('Other'), PDFName.of('x')),
+  };
+  for (const [what, change] of Object.entries(changes))
+    await t.rejects(newestSignature(await changed(change)), { kind: 'document', message: /changed after/ }, what);
+  const same = await changed(({ catalog }) => catalog.set(name('Version'), name('1.7')));
+  await t.resolves(newestSignature(same), 'a revision without any change');
+  await t.rejects(newestSignature(Buffer.from(sample)), { kind: 'document', message: /has no signature/ });
 });

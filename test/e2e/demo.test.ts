@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { complaintsFromStore } from '../client/store-judges.ts';
 import { descendants } from '../helpers/processes.ts';
 import { freePort } from '../helpers/sandbox.ts';
 import { shortDirectory } from '../helpers/temp.ts';
@@ -33,6 +34,8 @@ t.test('kyso demo --once signs, has outside tools verify, and exits 0; a second 
   t.equal(first.code, 0, first.text);
   t.match(first.text, /pdfsig: ✓ .*Signature is Valid/);
   t.match(first.text, /openssl cms -verify -cades: ✓ .*successful/);
+  t.match(first.text, /openssl ts -verify: ✓ Verification: OK/);
+  t.match(first.text, /level +B-LT, timestamp 20\S+Z, 5 certificates, 2 OCSP responses, 1 CRLs/);
   t.match(first.text, /E-mail → gv\.binh@.*Khóa ký của bạn vừa được sử dụng/, 'S87: the holder is told');
   const before = JSON.parse(readFileSync(join(dir, 'sandbox.json'), 'utf8'));
 
@@ -43,6 +46,12 @@ t.test('kyso demo --once signs, has outside tools verify, and exits 0; a second 
   t.same(JSON.parse(readFileSync(join(dir, 'sandbox.json'), 'utf8')), before, 'same people, same keys');
   const twice = readFileSync(join(dir, 'signed', 'giay-xac-nhan-signed-signed.pdf'));
   const once = readFileSync(signed);
+  for (const [pdf, index] of [
+    [once, 0],
+    [twice, 0],
+    [twice, 1],
+  ] as const)
+    t.same(complaintsFromStore(pdf, index), [], 'openssl takes it with nothing but the file');
   t.ok(twice.subarray(0, once.length).equals(once), 'a second signature leaves the first revision as it was');
 
   writeFileSync(join(dir, 'broken.pdf'), 'not a PDF');
