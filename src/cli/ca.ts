@@ -28,6 +28,8 @@ export async function ca(step: string, args: string[], tools: CaTools): Promise<
       return (await import('./ca-officer.ts')).caOfficer(args);
     case 'order':
       return (await import('./ca-order.ts')).caOrder(args);
+    case 'check':
+      return (await import('./ca-check.ts')).caCheck(args);
     default:
       throw new KysoError('configuration', `there is no step ${step}; see kyso help`);
   }

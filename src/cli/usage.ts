@@ -41,6 +41,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       the status of certificates, and what is published of it; kyso ca revoke --help
   kyso ca organisation|officer|order … [--dir DIR]
       whose lists are certified, who approves them, and a list by hand; each with --help
+  kyso ca check [--json] [--dir DIR]
+      judges every certificate and CRL anew, by openssl and by Kyso's own rules; names what has drifted
   kyso hsm probe [signer|ca] [--dir DIR] [--json]
       what a PKCS#11 token can do, what it enforces, which credentials it can carry; kyso hsm --help
   kyso api|signer|ca|notify --dir DIR

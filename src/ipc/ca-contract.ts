@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { caAnswersContract } from './ca-answers-contract.ts';
+import { caCheckContract } from './ca-check-contract.ts';
 import { caOrdersContract } from './ca-orders-contract.ts';
 import { CrlHealth, revocationContract } from './ca-revocation.ts';
 import { Closed, Empty, Id, Instant, Text } from './fields.ts';
@@ -44,6 +45,7 @@ export const caContract = {
   ...caAnswersContract,
   ...revocationContract,
   ...caOrdersContract,
+  ...caCheckContract,
   /** `ready` does not depend on `crl`: signing goes on for as long as CRLs last. */
   status: {
     links: ['api', 'operator'],

@@ -33,6 +33,19 @@ export async function lint(draft: CertificateDraft, isRefused: RefusedKeys = () 
   const issuerKey = importSpki(issuerSpki(draft));
   const throwAway = throwAwayKey(issuerKey);
   const certificate = assembleCertificate(tbs, sign('sha256', tbs, throwAway));
+  const broken = brokenRule(certificate, draft);
+  if (broken) throw new KysoError('lintRefused', `Not issued: it does not hold that ${broken}.`);
+  const result = { tbs: Buffer.from(tbs) } as LintedTbs;
+  made.set(result, { tbs, issuerKey });
+  return result;
+}
+
+/**
+ * The first rule that a certificate (DER) breaks as one of this draft, in words; undefined when all hold. For candidates,
+ * and for what was issued long ago.
+ * @throws KysoError document — not an X.509 v3 certificate
+ */
+export function brokenRule(certificate: Uint8Array, draft: CertificateDraft): string | undefined {
   const fields = certificateFields(certificate);
   const parsed = new X509Certificate(certificate);
   const candidate = {
@@ -42,11 +55,7 @@ export async function lint(draft: CertificateDraft, isRefused: RefusedKeys = () 
     issuer: draft.issuer ? certificateFields(draft.issuer) : fields,
     issuerParsed: draft.issuer ? new X509Certificate(draft.issuer) : parsed,
   };
-  const broken = rules.find((rule) => !rule.holds(candidate));
-  if (broken) throw new KysoError('lintRefused', `Not issued: it does not hold that ${broken.text}.`);
-  const result = { tbs: Buffer.from(tbs) } as LintedTbs;
-  made.set(result, { tbs, issuerKey });
-  return result;
+  return rules.find((rule) => !rule.holds(candidate))?.text;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { answerHandlers } from '../ca/answers.ts';
 import { pemOf } from '../ca/authorities.ts';
+import { checkHandlers } from '../ca/check.ts';
 import type { WatchedClock } from '../ca/clock.ts';
 import type { Authority } from '../ca/context.ts';
 import type { CrlPublisher } from '../ca/crl-publisher.ts';
@@ -40,6 +41,7 @@ export const caHandlers = (room: CaRoom): Handlers<CaContract> => ({
   ...answerHandlers(room.responder, room.tsa),
   ...revocationHandlers(room),
   ...orderHandlers(room.authority, room.carryOut),
+  ...checkHandlers(room.authority),
   'sandbox.issue': (line) => room.issuer.issue(line),
 });
 

@@ -1,5 +1,5 @@
 import type * as ca from './ca/schema-postgresql.ts';
-import { asc, eq, inArray, isNull, sql } from './drizzle.ts';
+import { asc, eq, gt, inArray, isNull, sql } from './drizzle.ts';
 import { given, prepared } from './prepared.ts';
 import type * as signer from './signer/schema-postgresql.ts';
 import type { Store, Tx } from './store.ts';
@@ -82,4 +82,11 @@ const moveHead = prepared('log moveHead', ({ db, t: { logHead } }: Tx<LogTables>
 export async function logSize({ db, t }: Tx<LogTables>): Promise<number> {
   const [row] = await db.select().from(t.logHead).where(eq(t.logHead.name, head));
   return row?.size ?? 0;
+}
+
+/** The leaves behind that of the id `after`, or the first ones, in the order of their ids, which is about that of time. */
+export async function leavesAfter({ db, t }: Tx<LogTables>, after: string | undefined, most: number) {
+  const { id, leaf } = t.logLeaves;
+  const query = db.select({ id, leaf }).from(t.logLeaves);
+  return (after === undefined ? query : query.where(gt(id, after))).orderBy(asc(id)).limit(most);
 }
