@@ -17,11 +17,12 @@ const maxGroup = 64;
 const busyTimeout = 5_000;
 
 /**
- * Where so many shared a commit, as under full load, others are on their way: the next commit waits some milliseconds for
- * them. A commit costs as much as three transactions, and who waits here would wait for the token anyway.
+ * Where so many shared a commit, as under full load, others are on their way: the next one waits some milliseconds for
+ * them. A commit costs as much as three transactions, and what is answered together wakes the other processes once.
+ * Longer, token workers would wait for work.
  */
 const crowd = 8;
-const gathering = 3;
+const gathering = 8;
 
 /** A connection with the settings of design §7: WAL, every commit on disk before it is reported, deleted means wiped. */
 export function connectSqlite(file: string, options: { readonly?: boolean } = {}): Database.Database {
