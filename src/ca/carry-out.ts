@@ -1,12 +1,15 @@
 import { type ErrorKind, KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
+import type { Line as LineFields } from '../ipc/line.ts';
 import type { Line } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
 import type { Feed } from './feed.ts';
 import { issueCertificate } from './issue.ts';
+import { procedures } from './procedures.ts';
+import { revoke } from './revoke.ts';
 
 /** What has begun and not ended: what a restart goes on with. */
-const unfinished = ['ordered', 'attested', 'intended', 'issued'];
+const unfinished = ['ordered', 'attested', 'intended', 'issued', 'installed'];
 
 /**
  * From wherever an ordered line stands to `active`: signer has made its key, the certificate is issued, and signer has it.
@@ -24,6 +27,7 @@ export async function carryOut(authority: Authority, feed: Feed, lineHash: strin
   };
   const begun = await find();
   if (begun?.status === 'active') return;
+  if (begun?.status === 'installed') return finish(authority, lineHash);
   feed.wake();
   if (begun?.status === 'ordered' && begun.keyOrder !== null) await feed.delivered(begun.keyOrder);
   await find();
@@ -31,24 +35,44 @@ export async function carryOut(authority: Authority, feed: Feed, lineHash: strin
   feed.wake();
   await feed.delivered(issued.certificateOrder ?? Number.POSITIVE_INFINITY);
   await failpoint('certificate.delivered');
-  await activate(authority, lineHash);
+  await install(authority, lineHash);
+  await finish(authority, lineHash);
 }
 
-/** Signer has the certificate: from now on it is the credential's. */
-async function activate(authority: Authority, lineHash: string): Promise<void> {
+/** Signer has the certificate: from now on it is the credential's. The one before is nobody's any more. */
+async function install(authority: Authority, lineHash: string): Promise<void> {
   const { rows, store } = authority;
   await store.write(async (tx) => {
     const line = await rows.lines.lock(tx, { lineHash, status: 'issued' });
     const credential = line && (await rows.credentials.lock(tx, { id: line.credential }));
     if (!credential) return;
     const { certificate, keyVersion, procedure } = line;
-    await rows.credentials.replace(tx, credential, { status: 'active', certificate, keyVersion, line: null });
-    await rows.lines.replace(tx, line, { status: 'active' });
+    await rows.credentials.replace(tx, credential, { status: 'active', certificate, keyVersion });
+    await rows.lines.replace(tx, line, { status: 'installed' });
     const { subscriber, id } = credential;
     await record(authority, tx, {
       ...{ event: 'credential.activated', result: 'done', subscriber, credential: id },
       detail: { procedure, lineHash, keyVersion },
     });
+  });
+}
+
+/** What the new certificate took the place of is revoked, where the procedure says so; then the next line may come. */
+async function finish(authority: Authority, lineHash: string): Promise<void> {
+  const { rows, store } = authority;
+  const installed = await rows.lines.find(store.read, { lineHash, status: 'installed' });
+  if (!installed) return;
+  const fields: LineFields = JSON.parse(installed.text);
+  if (fields.procedure !== 'issue' && procedures[fields.procedure].supersedes) {
+    const by = { level: 'officer', name: installed.list } as const;
+    await revoke(authority, { serialNumber: fields.certificate, reason: 'superseded', by });
+  }
+  await store.write(async (tx) => {
+    const line = await rows.lines.lock(tx, { lineHash, status: 'installed' });
+    const credential = line && (await rows.credentials.lock(tx, { id: line.credential }));
+    if (!credential) return;
+    await rows.credentials.replace(tx, credential, { line: null });
+    await rows.lines.replace(tx, line, { status: 'active' });
   });
 }
 
