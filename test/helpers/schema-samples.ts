@@ -33,6 +33,7 @@ const texts: Record<string, (random: Random) => string> = {
   '^[A-Za-z0-9_-]+$': (random) => random.bytes(16).toString('base64url'),
   '^[A-Za-z0-9+/]*={0,2}$': (random) => random.bytes(random.pick([32, 48, 64])).toString('base64'),
   '^[0-9]+(\\.[0-9]+)+$': (random) => random.pick(oids),
+  '^[0-9A-Fa-f]+$': (random) => random.bytes(8).toString('hex'),
   '^[0-9a-f]{32}$': (random) => random.bytes(16).toString('hex'),
   '^([1-9][0-9]?|100)$': (random) => String(1 + random.below(100)),
   digest: (random) => random.bytes(random.pick([32, 48, 64])).toString(random.pick(['base64', 'base64url'])),
