@@ -55,6 +55,8 @@ const ConfigFile = Closed({
       ),
     }),
   ),
+  /** Outside authorities: whether their OCSP and CRLs may be fetched from private addresses; not otherwise. */
+  external: Type.Optional(Closed({ privateAddresses: Type.Boolean() })),
   /** Timestamps: the OID of the policy under which they are given. Without it one that stands for an example. */
   tsa: Type.Optional(Closed({ policy: Type.String({ pattern: '^[012](\\.(0|[1-9][0-9]{0,14})){1,31}$' }) })),
   /** The ways out. A sandbox without this sends to its own catcher. Passwords come as secrets, never from here. */

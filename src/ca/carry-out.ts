@@ -5,6 +5,7 @@ import type { Line } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
 import type { Feed } from './feed.ts';
 import { issueCertificate } from './issue.ts';
+import { isExternal } from './line.ts';
 import { procedures } from './procedures.ts';
 import { revoke } from './revoke.ts';
 
@@ -14,7 +15,7 @@ const unfinished = ['ordered', 'attested', 'intended', 'issued', 'installed'];
 /**
  * From wherever an ordered line stands to `active`: signer has made its key, the certificate is issued, and signer has it.
  * Each step leaves it where the next run can go on, and runs that meet do each step once: the store decides. While signer
- * is away it waits.
+ * is away it waits. A line for an outside authority stays `attested` until its certificate is imported.
  * @throws KysoError of the kind for which the line was refused
  */
 export async function carryOut(authority: Authority, feed: Feed, lineHash: string): Promise<void> {
@@ -30,7 +31,9 @@ export async function carryOut(authority: Authority, feed: Feed, lineHash: strin
   if (begun?.status === 'installed') return finish(authority, lineHash);
   feed.wake();
   if (begun?.status === 'ordered' && begun.keyOrder !== null) await feed.delivered(begun.keyOrder);
-  await find();
+  const ready = await find();
+  // It goes on when the certificate is imported.
+  if (ready?.status === 'attested' && isExternal(ready)) return;
   const issued = await issueCertificate(authority, lineHash);
   feed.wake();
   await feed.delivered(issued.certificateOrder ?? Number.POSITIVE_INFINITY);

@@ -8,6 +8,7 @@ import { profiles } from '../pki/profiles.ts';
 import type { IssuedCertificate } from '../store/ca/tables.ts';
 import { leavesAfter } from '../store/log.ts';
 import type { Authority } from './context.ts';
+import { external } from './crl-entries.ts';
 
 /**
  * What `kyso ca check` reads, in small parts so that issuing goes on. Each issued certificate is judged once more by the
@@ -21,7 +22,7 @@ export function checkHandlers(authority: Authority): Handlers<CaCheckContract> {
     }),
     'check.certificates': async ({ after, limit }) => {
       const { good, bad, last } = await rows.certificates.walk(store.read, after, limit);
-      const issued = good.filter(({ status }) => status === 'issued');
+      const issued = good.filter(({ status, authority }) => status === 'issued' && authority !== external);
       const certificates = await Promise.all(issued.map((row) => checkedCertificate(authority, row)));
       return { certificates, bad, ...(last !== undefined && { last }) };
     },

@@ -5,6 +5,9 @@ import type { CaTx, CrlShard, IssuedCertificate } from '../store/ca/tables.ts';
 import type { Authority } from './context.ts';
 import { type ReasonName, revocationReasons } from './revocation-reasons.ts';
 
+/** Stands for all outside authorities, in the rows of the certificates that they issued. */
+export const external = 'external';
+
 type Parts = Pick<Authority, 'rows'>;
 
 /**
@@ -12,6 +15,7 @@ type Parts = Pick<Authority, 'rows'>;
  * revoked, and encoded once. The shard's row counts its entries, so that one that somebody removed is missed.
  */
 export async function keepEntry({ rows }: Parts, tx: CaTx, certificate: IssuedCertificate): Promise<void> {
+  if (certificate.authority === external) return; // its own authority says so
   const shard = await lockShard({ rows }, tx, certificate.shard);
   const revision = shard.revision + 1;
   const known = await rows.crlEntries.lock(tx, { serialNumber: certificate.serialNumber });

@@ -102,7 +102,7 @@ export function startFeed({ authority, signer, onError }: FeedOptions): Feed {
     const payload: FeedPayload = JSON.parse(message.payload);
     if (payload.type === 'order' && payload.order.kind === 'makeKey') {
       const lineHash = Buffer.from(payload.order.lineHash, 'base64').toString('hex');
-      await recordKey(authority, lineHash, answer.attestation);
+      await recordKey(authority, lineHash, answer.attestation, answer.request);
     }
   }
 

@@ -5,6 +5,7 @@ import { type LintedTbs, signLinted } from '../pki/lint.ts';
 import type { CaTx, IssuedCertificate, Line } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
 import { draftLine, lintAgain } from './draft.ts';
+import { isExternal } from './line.ts';
 import { refuseLine } from './lines.ts';
 import { appendOrder } from './orders.ts';
 
@@ -19,7 +20,7 @@ import { appendOrder } from './orders.ts';
 export async function issueCertificate(authority: Authority, lineHash: string): Promise<Line> {
   let line = await findLine(authority, lineHash);
   if (line.status === 'intended') line = await complete(authority, line);
-  if (line.status === 'attested') {
+  if (line.status === 'attested' && !isExternal(line)) {
     const linted = await intend(authority, line);
     await failpoint('certificate.intended');
     line = await complete(authority, await findLine(authority, lineHash), linted);

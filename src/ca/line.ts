@@ -15,6 +15,9 @@ export function hashOfLine(line: Line): string {
   return sha256(lineText(line)).toString('hex');
 }
 
+/** Whether an outside authority issues the certificate of a line. */
+export const isExternal = ({ text }: { text: string }): boolean => JSON.parse(text).authority === 'external';
+
 /**
  * The subject that a line's certificate will carry.
  * @param present what stands in the credential's certificate now; a first certificate has none before it

@@ -1,8 +1,12 @@
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { IssueLine, Line } from '../ipc/line.ts';
+import { profiledSubject } from '../pki/certificate.ts';
+import { encodeName } from '../pki/names.ts';
+import { profiles } from '../pki/profiles.ts';
 import type { CaTx, Credential, Line as LineRow } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
+import { isExternal, subjectOf } from './line.ts';
 import { assertOrderable } from './line-rules.ts';
 import { appendOrder } from './orders.ts';
 
@@ -33,6 +37,7 @@ export async function orderLine(authority: Authority, tx: CaTx, row: Row, organi
       ...{ keyType: credential.keyType as IssueLine['keyType'], otp: credential.otp as IssueLine['otp'] },
       lineHash: Buffer.from(row.lineHash, 'hex').toString('base64'),
       ...(keyVersion > 1 && { keyVersion }),
+      ...(isExternal(row) && { subject: (await requestedSubject(authority, tx, line)).toString('base64') }),
     });
     await authority.rows.lines.replace(tx, row, { status: 'ordered', keyVersion, keyOrder });
   } else {
@@ -45,6 +50,15 @@ export async function orderLine(authority: Authority, tx: CaTx, row: Row, organi
     ...{ event: 'line.ordered', result: 'done', subscriber, credential: id },
     detail: { lineHash: row.lineHash, procedure: row.procedure, list: row.list },
   });
+}
+
+/** What the key's request asks for: the subject of the line. */
+async function requestedSubject({ rows }: Authority, tx: CaTx, line: Line): Promise<Buffer> {
+  const before =
+    line.procedure === 'issue' ? undefined : await rows.certificates.find(tx, { serialNumber: line.certificate });
+  return encodeName(
+    profiledSubject({ profile: profiles.individual, subject: subjectOf(line, before && JSON.parse(before.subject)) }),
+  );
 }
 
 /** Ends a line that cannot be carried out; what it had begun for its credential ends with it. */

@@ -15,7 +15,7 @@ export const transitions: Record<Act, Partial<Record<Revocation, Revocation>>> =
   revoke: { none: 'revoked', hold: 'revoked', revoked: 'revoked' },
 };
 
-const rank = (level: string | null) => levels.indexOf(level as Level);
+const rank = (level: string | null) => (level === 'external' ? levels.length : levels.indexOf(level as Level));
 
 /**
  * Whether an act changes anything on a certificate that stands so: `go`, `done` when it already is as asked, or why not.

@@ -30,6 +30,8 @@ export async function ca(step: string, args: string[], tools: CaTools): Promise<
       return (await import('./ca-order.ts')).caOrder(args);
     case 'check':
       return (await import('./ca-check.ts')).caCheck(args);
+    case 'external':
+      return (await import('./ca-external.ts')).caExternal(args);
     default:
       throw new KysoError('configuration', `there is no step ${step}; see kyso help`);
   }

@@ -26,6 +26,8 @@ export const usage = `Kyso, a remote signing server / máy chủ ký số từ x
       copies of the stores with the sealed keys; the keys of a backup in a fresh token, by its custodians
   kyso signer check [--dir DIR]
       walks through all rows of the signer's store that carry a MAC, and names those that somebody else wrote
+  kyso ca external requests|import|trust [--dir DIR]
+      certificates of an outside authority; kyso ca external --help
   kyso evidence REQUEST-ID [--at TIME] [--out NEW-DIR] [--dir DIR]
       what a signature relied on: certificate, signed word of ca and log entries, to be verified with openssl
   kyso signer restored [--dir DIR]

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { caAnswersContract } from './ca-answers-contract.ts';
 import { caCheckContract } from './ca-check-contract.ts';
+import { ExternalHealth, externalContract } from './ca-external-contract.ts';
 import { caOrdersContract } from './ca-orders-contract.ts';
 import { CrlHealth, revocationContract } from './ca-revocation.ts';
 import { Closed, Empty, Id, Instant, Text } from './fields.ts';
@@ -46,6 +47,7 @@ export const caContract = {
   ...revocationContract,
   ...caOrdersContract,
   ...caCheckContract,
+  ...externalContract,
   /** `ready` does not depend on `crl`: signing goes on for as long as CRLs last. */
   status: {
     links: ['api', 'operator'],
@@ -61,6 +63,7 @@ export const caContract = {
       expiring: Type.Optional(
         Type.Array(Closed({ id: Text(64), notAfter: Instant, threshold: Type.Integer({ minimum: 0 }) })),
       ),
+      external: Type.Optional(ExternalHealth),
     }),
   },
 } as const;

@@ -9,7 +9,11 @@ export const LineSubject = Closed({
   locality: Type.Optional(Text(128)),
 });
 
+/** Another authority than this one certifies the key; without it this one does. */
+const outside = { authority: Type.Optional(Type.Literal('external')) };
+
 const newCredential = {
+  ...outside,
   userID: UserId,
   name: Text(200),
   email: Email,
@@ -22,7 +26,7 @@ const newCredential = {
 };
 
 /** The certificate that this line is about: the one that its credential has now, so that no line counts twice. */
-const present = { credentialID: Id, certificate: Type.String({ pattern: '^[0-9A-F]{16,40}$' }) };
+const present = { ...outside, credentialID: Id, certificate: Type.String({ pattern: '^[0-9A-F]{2,40}$' }) };
 
 /**
  * One line of an organisation's list: what is to be certified, and how. Its RFC 8785 JSON is what the organisation, both

@@ -5,6 +5,7 @@ import type { WatchedClock } from '../ca/clock.ts';
 import type { Authority } from '../ca/context.ts';
 import type { CrlPublisher } from '../ca/crl-publisher.ts';
 import type { ExpiryAlarms } from '../ca/expiry-alarms.ts';
+import { outsideHealth } from '../ca/external/poll.ts';
 import type { Feed } from '../ca/feed.ts';
 import type { OcspResponder } from '../ca/ocsp.ts';
 import { orderHandlers } from '../ca/order-handlers.ts';
@@ -15,6 +16,7 @@ import type { Token } from '../hsm/pool.ts';
 import type { CaContract } from '../ipc/ca-contract.ts';
 import type { Handlers } from '../ipc/contract.ts';
 import type { CaStore } from '../store/ca/tables.ts';
+import { externalHandlers } from './ca-external.ts';
 import { revocationHandlers } from './ca-revocation.ts';
 
 /** What the ca process runs on. */
@@ -42,6 +44,7 @@ export const caHandlers = (room: CaRoom): Handlers<CaContract> => ({
   ...revocationHandlers(room),
   ...orderHandlers(room.authority, room.carryOut),
   ...checkHandlers(room.authority),
+  ...externalHandlers(room),
   'sandbox.issue': (line) => room.issuer.issue(line),
 });
 
@@ -63,8 +66,10 @@ function authorityHandlers({ authority, store, token, time, crls, rollovers, ala
       const works = store.works();
       const expiring = alarms.list().map(({ id, notAfter, threshold }) => ({ id, notAfter, threshold }));
       const ended = expiring.some(({ threshold }) => threshold === 0);
+      const external = await outsideHealth(authority);
       return {
         ...{ ready: ready && works && !ended, token: ready, store: works, clock: time.state(), crl: crls.status() },
+        external,
         ...(expiring.length > 0 && { expiring }),
       };
     },

@@ -4,6 +4,8 @@ import { type ClockState, type WatchedClock, watchClock } from '../ca/clock.ts';
 import { openAuthority } from '../ca/context.ts';
 import { startCrlPublisher } from '../ca/crl-publisher.ts';
 import { type Expiring, expiryAlarms } from '../ca/expiry-alarms.ts';
+import { outsideFetch } from '../ca/external/fetch.ts';
+import { pollOutside } from '../ca/external/poll.ts';
 import { startFeed } from '../ca/feed.ts';
 import { kernelClock } from '../ca/kernel-clock.ts';
 import { ocspResponder } from '../ca/ocsp.ts';
@@ -61,6 +63,7 @@ export async function startCaProcess(boot: Boot) {
   const keepBackup = (backup: Backup) => replaceFile(paths.caBackup, JSON.stringify(backup));
   const alarms = expiryAlarms(authority.pki, clock, reportExpiry);
   alarms.check();
+  const outside = outsideFetch({ privateAddresses: config.external?.privateAddresses ?? false });
   const server = await serveIpc({
     path: paths.socket('ca'),
     contract: caContract,
@@ -85,6 +88,7 @@ export async function startCaProcess(boot: Boot) {
   const running = [
     crls,
     every(1_000, () => resumeRevocations(authority)),
+    every(5_000, () => pollOutside(authority, outside).finally(() => feed.wake())),
     every(1_000, async () => {
       if (config.store.engine === 'postgresql') await sequenceLeaves(store);
     }),

@@ -14,6 +14,7 @@ const asked = (contract: Contract, link: Link = 'operator') =>
  */
 const allowed = [
   ...['status', 'totpMove.attest', 'keys.rotate', 'keys.rotation', 'keys.retire', 'store.check', 'evidence'],
+  ...['external.requests', 'external.import', 'external.trust'],
   ...['authority.certificates', 'sandbox.issue', 'client.list', 'client.set'],
   // A certificate's status, which signer obeys; it makes nothing usable that was not.
   ...['certificate.revoke', 'certificate.hold', 'certificate.release', 'certificate.list', 'crl.list'],

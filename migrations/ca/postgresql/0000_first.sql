@@ -100,6 +100,26 @@ CREATE TABLE "ca"."crls" (
 	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "ca"."external_certificates" (
+	"serial_number" text PRIMARY KEY NOT NULL,
+	"chain" text NOT NULL,
+	"source_at" bigint,
+	"asked_at" bigint,
+	"next_at" bigint,
+	"failure" text,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ca"."external_requests" (
+	"line_hash" text PRIMARY KEY NOT NULL,
+	"credential" text NOT NULL,
+	"key_version" integer NOT NULL,
+	"request" "bytea" NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "ca"."feed_head" (
 	"name" text PRIMARY KEY NOT NULL,
 	"number" bigint NOT NULL
@@ -239,12 +259,23 @@ CREATE TABLE "ca"."subscribers" (
 	CONSTRAINT "subscribers_user_id_unique" UNIQUE("user_id")
 );
 --> statement-breakpoint
+CREATE TABLE "ca"."trust_anchors" (
+	"fingerprint" text PRIMARY KEY NOT NULL,
+	"certificate" "bytea" NOT NULL,
+	"enrolled_by" text NOT NULL,
+	"created_at" bigint NOT NULL,
+	"version" integer NOT NULL,
+	"mac" "bytea" NOT NULL
+);
+--> statement-breakpoint
 CREATE UNIQUE INDEX "approvals_act" ON "ca"."approvals" USING btree ("list","act");--> statement-breakpoint
 CREATE UNIQUE INDEX "approvals_officer" ON "ca"."approvals" USING btree ("list","officer");--> statement-breakpoint
 CREATE INDEX "certificates_credential" ON "ca"."certificates" USING btree ("credential");--> statement-breakpoint
 CREATE INDEX "credentials_subscriber" ON "ca"."credentials" USING btree ("subscriber");--> statement-breakpoint
 CREATE INDEX "crl_entries_shard" ON "ca"."crl_entries" USING btree ("shard");--> statement-breakpoint
 CREATE INDEX "crl_shards_authority" ON "ca"."crl_shards" USING btree ("authority","state");--> statement-breakpoint
+CREATE INDEX "external_certificates_next" ON "ca"."external_certificates" USING btree ("next_at");--> statement-breakpoint
+CREATE INDEX "external_requests_credential" ON "ca"."external_requests" USING btree ("credential");--> statement-breakpoint
 CREATE UNIQUE INDEX "keys_credential" ON "ca"."keys" USING btree ("credential","key_version");--> statement-breakpoint
 CREATE INDEX "lines_status" ON "ca"."lines" USING btree ("status");--> statement-breakpoint
 CREATE INDEX "lines_credential" ON "ca"."lines" USING btree ("credential");--> statement-breakpoint

@@ -104,6 +104,28 @@ CREATE TABLE `crls` (
 	`mac` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
+CREATE TABLE `external_certificates` (
+	`serial_number` text PRIMARY KEY NOT NULL,
+	`chain` text NOT NULL,
+	`source_at` integer,
+	`asked_at` integer,
+	`next_at` integer,
+	`failure` text,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `external_certificates_next` ON `external_certificates` (`next_at`);--> statement-breakpoint
+CREATE TABLE `external_requests` (
+	`line_hash` text PRIMARY KEY NOT NULL,
+	`credential` text NOT NULL,
+	`key_version` integer NOT NULL,
+	`request` blob NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `external_requests_credential` ON `external_requests` (`credential`);--> statement-breakpoint
 CREATE TABLE `feed_head` (
 	`name` text PRIMARY KEY NOT NULL,
 	`number` integer NOT NULL
@@ -250,4 +272,12 @@ CREATE TABLE `subscribers` (
 	`mac` blob NOT NULL
 ) STRICT;
 --> statement-breakpoint
-CREATE UNIQUE INDEX `subscribers_user_id_unique` ON `subscribers` (`user_id`);
+CREATE UNIQUE INDEX `subscribers_user_id_unique` ON `subscribers` (`user_id`);--> statement-breakpoint
+CREATE TABLE `trust_anchors` (
+	`fingerprint` text PRIMARY KEY NOT NULL,
+	`certificate` blob NOT NULL,
+	`enrolled_by` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer NOT NULL,
+	`mac` blob NOT NULL
+) STRICT;

@@ -185,6 +185,44 @@ export const crlEntries = sqliteTable(
   (table) => [index('crl_entries_shard').on(table.shard)],
 );
 
+/** Roots of outside authorities whose certificates may be imported. */
+export const trustAnchors = sqliteTable('trust_anchors', {
+  fingerprint: text('fingerprint').primaryKey(),
+  certificate: bytes('certificate').notNull(),
+  enrolledBy: text('enrolled_by').notNull(),
+  createdAt: instant('created_at').notNull(),
+  ...sealedRow,
+});
+
+/** PKCS#10 requests that keys signed, for an outside authority. */
+export const externalRequests = sqliteTable(
+  'external_requests',
+  {
+    lineHash: text('line_hash').primaryKey(),
+    credential: text('credential').notNull(),
+    keyVersion: integer('key_version').notNull(),
+    request: bytes('request').notNull(),
+    ...sealedRow,
+  },
+  (table) => [index('external_requests_credential').on(table.credential)],
+);
+
+/** Certificates of outside authorities, and what was last heard of each. */
+export const externalCertificates = sqliteTable(
+  'external_certificates',
+  {
+    serialNumber: text('serial_number').primaryKey(),
+    chain: text('chain').notNull(),
+    /** When its authority said what is known, and when it was asked last; null: never, or never again. */
+    sourceAt: instant('source_at'),
+    askedAt: instant('asked_at'),
+    nextAt: instant('next_at'),
+    failure: text('failure'),
+    ...sealedRow,
+  },
+  (table) => [index('external_certificates_next').on(table.nextAt)],
+);
+
 export const organisations = sqliteTable('organisations', {
   id: text('id').primaryKey(),
   code: text('code').notNull().unique(),

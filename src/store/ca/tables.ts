@@ -21,6 +21,7 @@ export type Revocation = typeof postgresql.revocations.$inferSelect;
 export type CrlShard = typeof postgresql.crlShards.$inferSelect;
 export type Crl = typeof postgresql.crls.$inferSelect;
 export type CrlEntry = typeof postgresql.crlEntries.$inferSelect;
+export type ExternalCertificate = typeof postgresql.externalCertificates.$inferSelect;
 export type Organisation = typeof postgresql.organisations.$inferSelect;
 export type OrganisationCertificate = typeof postgresql.organisationCertificates.$inferSelect;
 export type Officer = typeof postgresql.officers.$inferSelect;

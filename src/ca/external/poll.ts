@@ -1,0 +1,98 @@
+import { allOf } from '../../base/all-of.ts';
+import { kindOf } from '../../base/errors.ts';
+import { dueExternal } from '../../store/ca/external.ts';
+import type { CaTx, IssuedCertificate } from '../../store/ca/tables.ts';
+import { type Authority, record } from '../context.ts';
+import { external } from '../crl-entries.ts';
+import { appendOrder } from '../orders.ts';
+import type { Fetch } from './fetch.ts';
+import { askOutside, type Word } from './word.ts';
+
+/** How often an outside authority is asked about a certificate, and again after it was not to be had; milliseconds. */
+export const interval = 300_000;
+const again = 60_000;
+/** Certificates of one round, and how old the newest word may be before health says so. */
+const most = 50;
+const old = 4 * interval;
+
+/**
+ * Asks about every certificate whose time has come, and tells signer what changed, with the time at which its authority
+ * said so. What is not to be had leaves everything as it is: the age of what is known stands in ca's status. A CRL that
+ * several name is fetched once. @throws the first failure, when all were asked
+ */
+export async function pollOutside(authority: Authority, fetch: Fetch): Promise<void> {
+  const { store, clock } = authority;
+  const fetched = new Map<string, Promise<Buffer>>();
+  const once: Fetch = (url, options) => {
+    if (options.post) return fetch(url, options);
+    const known = fetched.get(url) ?? fetch(url, options);
+    fetched.set(url, known);
+    return known;
+  };
+  const due = await dueExternal(store.read, clock.now(), most);
+  await allOf(due.map((serialNumber) => pollOne(authority, once, serialNumber)));
+}
+
+async function pollOne(authority: Authority, fetch: Fetch, serialNumber: string): Promise<void> {
+  const { rows, store, clock } = authority;
+  const [known, row] = await Promise.all([
+    rows.certificates.find(store.read, { serialNumber }),
+    rows.externalCertificates.find(store.read, { serialNumber }),
+  ]);
+  if (!known?.certificate || !row) return;
+  const issuer = Buffer.from(JSON.parse(row.chain)[1], 'base64');
+  const over = known.revocation === 'revoked' || known.notAfter <= clock.now();
+  let word: Word | undefined;
+  let failure: unknown;
+  if (!over) {
+    try {
+      word = await askOutside(fetch, known.certificate, issuer, clock.now());
+    } catch (error) {
+      failure = error;
+    }
+  }
+  await store.write(async (tx) => {
+    const certificate = await rows.certificates.lock(tx, { serialNumber });
+    const state = await rows.externalCertificates.lock(tx, { serialNumber });
+    if (!certificate || !state) return;
+    // An older word than the one that counts is somebody's who plays it again.
+    const newer = word && word.sourceAt >= (state.sourceAt ?? 0) ? word : undefined;
+    if (newer) await obey(authority, tx, certificate, newer);
+    const final = over || newer?.state === 'revoked';
+    const nextAt = final ? null : clock.now() + (failure === undefined ? interval : again);
+    const heard = newer && { sourceAt: newer.sourceAt };
+    const failed = failure === undefined ? null : kindOf(failure);
+    await rows.externalCertificates.replace(tx, state, { ...heard, askedAt: clock.now(), nextAt, failure: failed });
+  });
+  if (failure !== undefined) throw failure;
+}
+
+/** What its authority says counts, except that nothing brings a revoked one back, and a hold of our own stays ours. */
+async function obey(authority: Authority, tx: CaTx, certificate: IssuedCertificate, word: Word): Promise<void> {
+  const { rows } = authority;
+  const { serialNumber, credential: id, revocation, revokedBy } = certificate;
+  const lifts = word.state === 'none' && revocation === 'hold' && revokedBy === external;
+  const worsens = word.state === 'revoked' ? revocation !== 'revoked' : word.state === 'hold' && revocation === 'none';
+  if (!lifts && !worsens) return;
+  const { state, reason, revokedAt, sourceAt } = word;
+  const facts = lifts ? { reason: null, revokedBy: null, revokedAt: null } : { reason, revokedBy: external, revokedAt };
+  await rows.certificates.replace(tx, certificate, { revocation: state, ...facts });
+  const credential = await rows.credentials.find(tx, { id });
+  const status = state === 'none' ? 'good' : state;
+  const current = credential?.certificate === serialNumber;
+  if (current)
+    await appendOrder(authority, tx, { kind: 'status', credentialID: id, serialNumber, status, reason, sourceAt });
+  const detail = { serialNumber, status, reason, sourceAt, current };
+  await record(authority, tx, { event: 'certificate.outside', result: 'done', credential: id, detail });
+}
+
+/** How old the oldest word about a certificate in use is, and how many were not to be had, or not for a while. */
+export async function outsideHealth({ rows, store, clock }: Authority) {
+  const watched = (await rows.externalCertificates.list(store.read, {})).filter(({ nextAt }) => nextAt !== null);
+  const late = watched.filter(({ sourceAt, failure }) => failure !== null || clock.now() - (sourceAt ?? 0) > old);
+  const times = watched.flatMap(({ sourceAt }) => sourceAt ?? []);
+  return {
+    ...{ certificates: watched.length, failing: late.length },
+    ...(times.length > 0 && { oldestAt: Math.min(...times) }),
+  };
+}
