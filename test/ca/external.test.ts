@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { carryOut } from '../../src/ca/carry-out.ts';
 import { isPrivate, outsideFetch } from '../../src/ca/external/fetch.ts';
 import { importCertificate, waitingRequests } from '../../src/ca/external/import.ts';
-import { interval, outsideHealth, pollOutside } from '../../src/ca/external/poll.ts';
+import { again, interval, outsideHealth, pollOutside } from '../../src/ca/external/poll.ts';
 import { addTrustAnchor } from '../../src/ca/external/trust.ts';
 import { startFeed } from '../../src/ca/feed.ts';
 import { hold, release, revoke } from '../../src/ca/revoke.ts';
@@ -217,13 +217,13 @@ await rulesOnBothEngines(t, {
     ];
     for (const [what, instead] of bad) {
       ca.instead = instead;
-      world.later(interval);
+      world.later(what === 'an error' ? interval : again);
       await t.rejects(world.poll(), what);
       t.match(await outsideHealth(authority), { failing: 1, oldestAt }, what);
     }
     t.same(await world.statuses(), []);
     ca.instead = undefined;
-    world.later(interval);
+    world.later(again);
     await world.poll();
     t.match(await outsideHealth(authority), { failing: 0 });
   },

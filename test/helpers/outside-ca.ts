@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
@@ -20,7 +21,8 @@ export type OutsideCa = {
 };
 
 export async function outsideCa(t: Test): Promise<OutsideCa> {
-  const directory = t.testdir();
+  const directory = mkdtempSync(join(tmpdir(), 'kyso-outside-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const at = (name: string) => join(directory, name);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
   const der = (name: string) => openssl('x509', '-in', name, '-outform', 'DER');

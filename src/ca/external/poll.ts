@@ -10,7 +10,7 @@ import { askOutside, type Word } from './word.ts';
 
 /** How often an outside authority is asked about a certificate, and again after it was not to be had; milliseconds. */
 export const interval = 300_000;
-const again = 60_000;
+export const again = 60_000;
 /** Certificates of one round, and how old the newest word may be before health says so. */
 const most = 50;
 const old = 4 * interval;
