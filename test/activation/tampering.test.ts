@@ -14,13 +14,13 @@ import { rulesOnBothEngines } from '../helpers/rules.ts';
 import { newSigner, randomHashes, signerToken, type TestSigner } from '../helpers/signer.ts';
 import type { Stores } from '../helpers/stores.ts';
 
-/** The columns of a table that may be changed, with another value for each. */
-function otherValue(value: unknown): unknown {
+/** Another value of the same type; of what is null only its column knows the type. */
+function otherValue(value: unknown, type: string): unknown {
   if (Buffer.isBuffer(value)) return Buffer.concat([value.subarray(0, -1), Buffer.from([value.at(-1)! ^ 1])]);
   if (typeof value === 'number') return value + 1;
   if (typeof value === 'boolean') return !value;
   if (typeof value === 'string') return `${value}x`;
-  return Buffer.from('x');
+  return type === 'number' ? 1 : Buffer.from('x');
 }
 
 /** Each table under MACs: what identifies its rows, and which use must notice a change. Keys are read after the spend. */
@@ -64,7 +64,7 @@ t.test('a store that somebody else wrote to', async (t) => {
           for (const use of uses) {
             const sad = await person.authorize([hash!]);
             const row = await newest();
-            const change = { [name]: otherValue(row[name as 'version']) };
+            const change = { [name]: otherValue(row[name as 'version'], source[name as 'version'].dataType) };
             const one = eq(idColumn, row[id as 'id']);
             await exec(world, (tx) => tx.db.update(source).set(change).where(one));
             const used: Promise<unknown> = use === 'sign' ? person.signHash(sad, [hash!]) : person.authorize([hash!]);
