@@ -49,9 +49,12 @@ async function install(authority: Authority, lineHash: string): Promise<void> {
     const line = await rows.lines.lock(tx, { lineHash, status: 'issued' });
     const credential = line && (await rows.credentials.lock(tx, { id: line.credential }));
     if (!credential) return;
-    const { certificate, keyVersion, procedure } = line;
-    await rows.credentials.replace(tx, credential, { status: 'active', certificate, keyVersion });
-    await rows.lines.replace(tx, line, { status: 'installed' });
+    const { certificate, keyVersion } = line;
+    const procedure = line.procedure as LineFields['procedure'];
+    const more = procedures[procedure].supersedes;
+    const next = { status: 'active', certificate, keyVersion, ...(!more && { line: null }) };
+    await rows.credentials.replace(tx, credential, next);
+    await rows.lines.replace(tx, line, { status: more ? 'installed' : 'active' });
     const { subscriber, id } = credential;
     await record(authority, tx, {
       ...{ event: 'credential.activated', result: 'done', subscriber, credential: id },
@@ -60,13 +63,13 @@ async function install(authority: Authority, lineHash: string): Promise<void> {
   });
 }
 
-/** What the new certificate took the place of is revoked, where the procedure says so; then the next line may come. */
+/** Where the procedure says so, what the new certificate took the place of is revoked; then the next line may come. */
 async function finish(authority: Authority, lineHash: string): Promise<void> {
   const { rows, store } = authority;
   const installed = await rows.lines.find(store.read, { lineHash, status: 'installed' });
   if (!installed) return;
   const fields: LineFields = JSON.parse(installed.text);
-  if (fields.procedure !== 'issue' && procedures[fields.procedure].supersedes) {
+  if (fields.procedure !== 'issue') {
     const by = { level: 'officer', name: installed.list } as const;
     await revoke(authority, { serialNumber: fields.certificate, reason: 'superseded', by });
   }

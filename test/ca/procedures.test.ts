@@ -1,11 +1,13 @@
 import t, { type Test } from 'tap';
-import { carryOut } from '../../src/ca/carry-out.ts';
+import { carryOut, resumeLines } from '../../src/ca/carry-out.ts';
 import { startFeed } from '../../src/ca/feed.ts';
+import { resumeRevocations } from '../../src/ca/revoke.ts';
 import { sandboxOrders } from '../../src/ca/sandbox.ts';
 import type { Line } from '../../src/ipc/line.ts';
 import { readCertificate } from '../../src/pki/read.ts';
 import type { Credential } from '../../src/store/ca/tables.ts';
 import { caToken, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
+import { dying } from '../helpers/dying.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
@@ -21,6 +23,7 @@ async function world(t: Test, stores: Stores) {
   const { authority, store } = await newAuthority(stores, token, signer, clock);
   const feed = startFeed({ authority, signer: signer.peer, onError: (error) => t.fail(String(error)) });
   t.teardown(() => feed.close());
+  const close = () => feed.close();
   const order = sandboxOrders(authority);
   const certify = async (fields: Line) => {
     const { lineHash, credential } = await order(fields);
@@ -30,7 +33,7 @@ async function world(t: Test, stores: Stores) {
   const certificateOf = async (serialNumber: string) =>
     (await authority.rows.certificates.find(store.read, { serialNumber }))!;
   const present = ({ id, certificate }: Credential) => ({ credentialID: id, certificate: certificate! });
-  return { signer, clock, authority, certify, certificateOf, present };
+  return { signer, clock, authority, certify, certificateOf, present, close };
 }
 
 const kindsOf = (signer: ReturnType<typeof fakeSigner>) => signer.orders.map(({ kind }) => kind);
@@ -99,5 +102,65 @@ await rulesOnBothEngines(t, {
       made.map(({ keyVersion }) => keyVersion),
       [undefined, 2],
     );
+  },
+
+  'S74, S89: a kill at any write of a change or a rekey ends in one further certificate after the restart': async (
+    t,
+    stores,
+  ) => {
+    const { signer, authority, certify, certificateOf, present, close } = await world(t, stores);
+    const changes = {
+      change: (credential: Credential): Line => ({
+        ...{ procedure: 'change', ...present(credential), subject: line.subject, email: 'anh@songhong.vn' },
+      }),
+      rekey: (credential: Credential): Line => ({ procedure: 'rekey', ...present(credential) }),
+    };
+    let serial = 0;
+    let credentials: [string, Credential][] = [];
+    for (const procedure of Object.keys(changes))
+      for (let each = 0; each < 34; each += 1) {
+        serial += 1;
+        credentials.push([procedure, await certify({ procedure: 'issue', ...line, serial })]);
+      }
+    await close();
+    for (const [procedure, further] of Object.entries(changes)) {
+      let survived = false;
+      for (let fatal = 1; !survived; fatal += 1) {
+        for (const lost of [true, false]) {
+          const next = credentials.findIndex(([of]) => of === procedure);
+          const [[, credential]] = credentials.splice(next, 1) as [[string, Credential]];
+          const fields = further(credential);
+          const { authority: mortal, death } = dying(authority, fatal, lost);
+          const feed = startFeed({ authority: mortal, signer: signer.peer, onError: () => {} });
+          const attempt = sandboxOrders(mortal)(fields).then(({ lineHash }) => carryOut(mortal, feed, lineHash));
+          const outcome = await Promise.race([death, attempt.catch(() => death)]);
+          await feed.close();
+          await attempt.catch(() => {});
+          survived = outcome !== 'killed';
+
+          const when = `${procedure} killed ${lost ? 'before' : 'after'} write ${fatal}`;
+          const again = startFeed({ authority, signer: signer.peer, onError: (error) => t.fail(String(error)) });
+          const failures: unknown[] = [];
+          await resumeRevocations(authority);
+          await resumeLines(authority, again, (error) => failures.push(error));
+          const { lineHash } = await sandboxOrders(authority)(fields);
+          await carryOut(authority, again, lineHash);
+          await again.close();
+          t.strictSame(failures, [], when);
+          const { rows, store } = authority;
+          const now = await rows.credentials.find(store.read, { id: credential.id });
+          t.match(now, { status: 'active', line: null, keyVersion: procedure === 'rekey' ? 2 : 1 }, when);
+          const all = await rows.certificates.list(store.read, { credential: credential.id });
+          t.strictSame(
+            all.map(({ status }) => status),
+            ['issued', 'issued'],
+            `${when}: one further certificate`,
+          );
+          t.match(await certificateOf(credential.certificate!), { revocation: 'revoked' }, when);
+          t.match(await certificateOf(now!.certificate!), { revocation: 'none' }, when);
+        }
+      }
+      credentials = credentials.filter(([of]) => of !== procedure);
+    }
   },
 });

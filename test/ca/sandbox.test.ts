@@ -1,38 +1,15 @@
 import t from 'tap';
-import type { Authority } from '../../src/ca/context.ts';
 import { startFeed } from '../../src/ca/feed.ts';
 import { sandboxIssuer } from '../../src/ca/sandbox.ts';
 import type { Order } from '../../src/ipc/feed.ts';
 import { readCertificate } from '../../src/pki/read.ts';
 import { caToken, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
+import { dying } from '../helpers/dying.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 
 const token = await caToken(t);
 const kindsOf = (orders: Order[]) => orders.map(({ kind }) => kind);
-
-/**
- * The authority as a process has it that is killed at its `fatal`th write: the write is lost, or done but nobody
- * learns of it, and nothing is written any more.
- */
-function dying(authority: Authority, fatal: number, lost: boolean) {
-  const death = Promise.withResolvers<'killed'>();
-  let writes = 0;
-  const store: Authority['store'] = {
-    ...authority.store,
-    async write(work) {
-      writes += 1;
-      if (writes > fatal) throw new Error('killed');
-      if (writes === fatal && lost) death.resolve('killed');
-      if (writes === fatal && lost) throw new Error('killed');
-      const result = await authority.store.write(work);
-      if (writes === fatal) death.resolve('killed');
-      if (writes === fatal) throw new Error('killed');
-      return result;
-    },
-  };
-  return { authority: { ...authority, store }, death: death.promise };
-}
 
 await rulesOnBothEngines(t, {
   'a line becomes an active credential whose certificate signer has': async (t, stores) => {
