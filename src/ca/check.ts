@@ -22,7 +22,9 @@ export function checkHandlers(authority: Authority): Handlers<CaCheckContract> {
     }),
     'check.certificates': async ({ after, limit }) => {
       const { good, bad, last } = await rows.certificates.walk(store.read, after, limit);
-      const issued = good.filter(({ status, authority }) => status === 'issued' && authority !== external);
+      const issued = good.filter(
+        ({ status, revocation, authority }) => authority !== external && (status === 'issued' || revocation !== 'none'),
+      );
       const certificates = await Promise.all(issued.map((row) => checkedCertificate(authority, row)));
       return { certificates, bad, ...(last !== undefined && { last }) };
     },
@@ -45,13 +47,15 @@ export function checkHandlers(authority: Authority): Handlers<CaCheckContract> {
 }
 
 async function checkedCertificate(authority: Authority, row: IssuedCertificate): Promise<CheckedCertificate> {
-  const { serialNumber, shard, notAfter, revokedAt } = row;
-  const certificate = row.certificate ?? Buffer.alloc(0);
+  const { serialNumber, shard, notAfter, status, revocation, certificate } = row;
+  const revokedAt = revocation === 'none' ? 0 : (row.revokedAt ?? 0);
+  const facts = { serialNumber, authority: row.authority, shard, notAfter, revokedAt };
+  if (status !== 'issued' || authority.pki.byId(row.credential)) return { ...facts, problems: [] };
+  if (!certificate) return { ...facts, problems: ['it was issued, and its bytes are gone'] };
   const problems = await problemsOf(authority, row, certificate).catch((error: unknown) => [
     `it cannot be judged: ${kindOf(error)}`,
   ]);
-  const facts = { serialNumber, certificate: base64(certificate), authority: row.authority, shard, notAfter };
-  return { ...facts, revokedAt: row.revocation === 'none' ? 0 : (revokedAt ?? 0), problems };
+  return { ...facts, certificate: base64(certificate), problems };
 }
 
 async function problemsOf(authority: Authority, row: IssuedCertificate, certificate: Buffer): Promise<string[]> {

@@ -8,6 +8,7 @@ import { draftLine, lintAgain } from './draft.ts';
 import { isExternal } from './line.ts';
 import { refuseLine } from './lines.ts';
 import { appendOrder } from './orders.ts';
+import { revokeDiscarded } from './revoke.ts';
 
 /**
  * Issues the certificate of a line whose key is attested, and orders signer to install it. Order: lint on a throw-away
@@ -105,7 +106,8 @@ async function complete(authority: Authority, line: Line, made?: LintedTbs): Pro
     const row = locked && (await rows.certificates.lock(tx, keys.certificate));
     if (!row) return (await rows.lines.find(tx, { lineHash: line.lineHash })) ?? line;
     if (!certificate || !issuer) {
-      await rows.certificates.replace(tx, row, { status: 'discarded' });
+      const discarded = await rows.certificates.replace(tx, row, { status: 'discarded' });
+      await revokeDiscarded(authority, tx, discarded);
       await recordCertificate(authority, tx, row, 'failed', { why: 'notReproducible' });
       return rows.lines.replace(tx, locked, { status: 'attested', certificate: null });
     }

@@ -45,6 +45,21 @@ export const release = (authority: Authority, asked: Asked): Promise<Standing> =
 export const revoke = (authority: Authority, asked: Asked & { reason: ReasonName }): Promise<Standing> =>
   obey(authority, 'revoke', asked);
 
+/**
+ * The first half of a revocation in the transaction that gives an intended certificate up: its signature may exist, and
+ * must never be relied on (S74). `resumeRevocations` ends it.
+ */
+export async function revokeDiscarded(authority: Authority, tx: CaTx, certificate: IssuedCertificate): Promise<void> {
+  const { rows, clock } = authority;
+  const { serialNumber, credential } = certificate;
+  const command = await rows.revocations.insert(tx, {
+    ...{ id: newId(), serialNumber, credential, act: 'revoke', reason: 'notIssued' satisfies ReasonName },
+    ...{ level: 'operator', requestedBy: 'ca', status: 'begun', at: clock.now() },
+  });
+  // Its credential never had it: nothing is blocked.
+  await recordHalf(authority, tx, { certificate, current: false, command, result: 'intended' }, undefined);
+}
+
 /** Ends what a former life of this process, or one that had no store for a while, began. Resolves when nothing is left. */
 export async function resumeRevocations(authority: Authority): Promise<void> {
   const { rows, store } = authority;

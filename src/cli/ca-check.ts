@@ -128,12 +128,15 @@ async function judgeCertificates(
   unlogged: Map<string, string>,
   note: Note,
 ): Promise<void> {
-  if (certificates.length === 0) return;
-  const bytes = new Map(certificates.map((each) => [each.serialNumber, Buffer.from(each.certificate, 'base64')]));
+  const bytes = new Map(
+    certificates.flatMap(({ serialNumber, certificate }) =>
+      certificate === undefined ? [] : [[serialNumber, Buffer.from(certificate, 'base64')] as const],
+    ),
+  );
+  for (const [serial, der] of bytes) unlogged.set(sha256(der).toString('hex'), serial);
   for (const [serial, problem] of await judge.certificates(bytes)) note(`certificate ${serial}`, problem);
   for (const { serialNumber, problems, revokedAt, notAfter, shard } of certificates) {
     for (const problem of problems) note(`certificate ${serialNumber}`, problem);
-    unlogged.set(sha256(bytes.get(serialNumber)!).toString('hex'), serialNumber);
     if (revokedAt === 0) continue;
     const crl = crls.get(shard);
     const listed = crl?.listed.delete(serialNumber) === true;

@@ -6,10 +6,13 @@ const Part = (most: number) =>
   Closed({ after: Type.Optional(Text(128)), limit: Type.Integer({ minimum: 1, maximum: most }) });
 const Last = Type.Optional(Text(128));
 
-/** A certificate that was issued: `problems` are what ca's own rules find now. Bytes are base64. */
+/**
+ * A certificate that was issued: `problems` are what ca's own rules find now. Bytes are base64; there are none of what was
+ * given up and revoked before it was one, nor of an authority, which is judged as such.
+ */
 export const CheckedCertificate = Closed({
   serialNumber: Text(64),
-  certificate: Bytes(16_384),
+  certificate: Type.Optional(Bytes(16_384)),
   authority: Text(64),
   shard: Text(128),
   notAfter: Instant,

@@ -8,9 +8,11 @@ import { sandboxIssuer } from '../../src/ca/sandbox.ts';
 import { checkAuthority } from '../../src/cli/ca-check.ts';
 import type { CaContract } from '../../src/ipc/ca-contract.ts';
 import type { Handlers } from '../../src/ipc/contract.ts';
+import { readCertificate } from '../../src/pki/read.ts';
 import type { IssuedCertificate } from '../../src/store/ca/tables.ts';
 import { eq } from '../../src/store/drizzle.ts';
 import { caToken, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
+import { issued as discarded } from '../helpers/issued.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import type { Stores } from '../helpers/stores.ts';
 
@@ -42,6 +44,13 @@ async function running(t: Test, stores: Stores) {
     reason: 'keyCompromise',
     by: { level: 'operator', name: 'x' },
   });
+  // An authority's certificate, and one that was given up before it was one: both stand in CRLs only.
+  const by = { level: 'operator', name: 'x' } as const;
+  const responder = authority.pki.newest('ocsp-rsa');
+  const { serialNumber } = readCertificate(responder.certificate);
+  await revoke(authority, { serialNumber, reason: 'superseded', by });
+  const given = await discarded(authority, 'EC-P256', { status: 'discarded', certificate: null });
+  await revoke(authority, { serialNumber: given.serialNumber, reason: 'notIssued', by });
   await publishAll(authority);
   return { authority, issued, revoked };
 }
@@ -64,7 +73,7 @@ await rulesOnBothEngines(t, {
     const { authority } = await running(t, stores);
     const report = await check(authority);
     t.same(report.drift, []);
-    t.equal(report.certificates, 3);
+    t.equal(report.certificates, 5);
     t.ok(report.shards >= 2);
   },
 

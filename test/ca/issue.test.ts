@@ -3,6 +3,7 @@ import type { Authority } from '../../src/ca/context.ts';
 import { issueCertificate } from '../../src/ca/issue.ts';
 import { recordKey } from '../../src/ca/key.ts';
 import { lineText } from '../../src/ca/line.ts';
+import { resumeRevocations } from '../../src/ca/revoke.ts';
 import type { Attestation, Order } from '../../src/ipc/feed.ts';
 import { readCertificate } from '../../src/pki/read.ts';
 import type { CaStore } from '../../src/store/ca/tables.ts';
@@ -184,6 +185,17 @@ await rulesOnBothEngines(t, {
     const discarded = await authority.rows.certificates.find(store.read, { serialNumber: stale!.serialNumber });
     t.match(discarded, { status: 'discarded', certificate: null });
     t.strictSame(await eventsOf(store), ['intended', 'done', 'intended', 'failed', 'intended', 'done']);
+    await resumeRevocations(authority);
+    const revoked = await authority.rows.certificates.find(store.read, { serialNumber: stale!.serialNumber });
+    t.match(revoked, { revocation: 'revoked', reason: 'notIssued' }, 'whoever got hold of its signature has nothing');
+    t.ok(
+      await authority.rows.crlEntries.find(store.read, { serialNumber: stale!.serialNumber }),
+      'its CRL will say so',
+    );
+    t.notOk(
+      (await ordersOf(store)).some(({ kind }) => kind === 'block'),
+      'and the credential goes on',
+    );
   },
 
   'S74: a store that fails when the result is recorded releases nothing, and the next run completes it': async (
