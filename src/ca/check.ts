@@ -1,5 +1,6 @@
 import { sha256 } from '../base/bytes.ts';
 import { kindOf } from '../base/errors.ts';
+import { pkiUrlsAt } from '../base/pki-urls.ts';
 import type { CaCheckContract, CheckedCertificate } from '../ipc/ca-check-contract.ts';
 import type { Handlers } from '../ipc/contract.ts';
 import { certificateFields } from '../pki/certificate-fields.ts';
@@ -59,10 +60,14 @@ async function checkedCertificate(authority: Authority, row: IssuedCertificate):
 }
 
 async function problemsOf(authority: Authority, row: IssuedCertificate, certificate: Buffer): Promise<string[]> {
-  const { rows, store, pki, urls } = authority;
+  const { rows, store, pki } = authority;
   const issuer = pki.byId(row.authority);
   const profile = Object.values(profiles).find(({ name }) => name === row.profile);
   if (!issuer || !profile) return [`its authority ${row.authority} or profile ${row.profile} is unknown`];
+  const shard = await rows.crlShards.find(store.read, { id: row.shard });
+  if (!shard) return [`its CRL shard ${row.shard} is unknown`];
+  // The addresses of its time, which its shard keeps.
+  const urls = pkiUrlsAt(shard.url.slice(0, -`/crl/${shard.id}.crl`.length));
   const lines = await rows.lines.list(store.read, { credential: row.credential });
   const line = lines.find((candidate) => candidate.certificate === row.serialNumber);
   const key = await rows.keys.find(store.read, { spkiHash: sha256(row.spki).toString('hex') });
