@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import canonicalize from 'canonicalize';
 import t, { type Test } from 'tap';
 import { carryOut } from '../../src/ca/carry-out.ts';
@@ -53,6 +54,12 @@ function requestingSigner(): FakeSigner & { keys: ReturnType<typeof requestingKe
     return { number: answer.number, attestation: signer.sign(statement), request: request.toString('base64') } as never;
   };
   return signer;
+}
+
+/** An answer that says another second, and reads as before. */
+function bent(answer: Buffer): Buffer {
+  const other = (_: string, time: string, second: string) => `${time}${second === '0' ? '1' : '0'}Z`;
+  return Buffer.from(answer.toString('latin1').replace(/(\d{13})(\d)Z/, other), 'latin1');
 }
 
 async function setUp(t: Test, stores: Stores) {
@@ -185,6 +192,29 @@ await rulesOnBothEngines(t, {
     }
   },
 
+  'an answer that is played again, or whose time is over, does not lift a hold': async (t, stores) => {
+    for (const crlOnly of [false, true]) {
+      const world = await setUp(t, stores);
+      const { authority, ca, store } = world;
+      const { certificate, serialNumber } = await world.imported({ crlOnly });
+      const state = async () => (await authority.rows.certificates.find(store.read, { serialNumber }))?.revocation;
+      await world.poll();
+      await delay(1_100); // answers are dated in seconds
+      ca.say(certificate, 'certificateHold');
+      world.later(interval);
+      await world.poll();
+      t.equal(await state(), 'hold');
+      const [good] = ca.answered;
+      ca.instead = (answer) => answer.end(good);
+      world.later(interval);
+      await world.poll();
+      t.equal(await state(), 'hold', 'the older word');
+      world.later(30 * 3_600_000);
+      await t.rejects(world.poll(), { message: /not in force/ });
+      t.equal(await state(), 'hold');
+    }
+  },
+
   'our own hold and revocation stand beside the outside word, without an entry in a CRL of ours': async (t, stores) => {
     const world = await setUp(t, stores);
     const { authority, store } = world;
@@ -214,6 +244,7 @@ await rulesOnBothEngines(t, {
       ['another’s certificate', (answer) => answer.end(stranger.root)],
       ['100 kB', (answer) => answer.end(Buffer.alloc(100_000))],
       ['nothing', (answer) => answer.destroy()],
+      ['another second under the same signature', (answer) => answer.end(bent(ca.answered.at(-1)!))],
     ];
     for (const [what, instead] of bad) {
       ca.instead = instead;

@@ -18,6 +18,8 @@ export type OutsideCa = {
   /** What the server does instead of answering, while it is set. */
   instead: ((answer: ServerResponse) => void) | undefined;
   asked: string[];
+  /** The bytes of its good answers. */
+  answered: Buffer[];
 };
 
 export async function outsideCa(t: Test): Promise<OutsideCa> {
@@ -77,7 +79,9 @@ export async function outsideCa(t: Test): Promise<OutsideCa> {
     const body = Buffer.concat(parts);
     self.asked.push(request.url ?? '');
     if (self.instead) return self.instead(answer);
-    answer.end(answers[request.url as keyof typeof answers](body));
+    const said = answers[request.url as keyof typeof answers](body);
+    self.answered.push(said);
+    answer.end(said);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
@@ -91,6 +95,7 @@ export async function outsideCa(t: Test): Promise<OutsideCa> {
     issuing: der('issuing.pem'),
     instead: undefined,
     asked: [],
+    answered: [],
     issue(request, { crlOnly = false, days = '20', ca = false } = {}) {
       writeFileSync(at('subject.csr'), request);
       const ocsp = crlOnly ? '' : `authorityInfoAccess=OCSP;URI:${url}/ocsp\n`;
