@@ -57,7 +57,7 @@ t.test('the end of a key', async (t) => {
   };
 
   await rulesOnBothEngines(t, {
-    'after a revocation nothing that opens the key is in any file of the store': async (t, stores) => {
+    'S13: after a revocation nothing that opens the key is in any file of the store': async (t, stores) => {
       const { world, person, hashes } = await setUp(t, stores);
       const other = await person.newCredential();
       for (let n = 0; n < 3; n += 1) await person.authorize(hashes);

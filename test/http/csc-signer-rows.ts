@@ -164,7 +164,8 @@ async function sending(refuses: Refuses, { world }: World, { app, mail, stranger
 
 /** Whatever else is wrong, the state of credential and certificate comes first. */
 async function unusable(refuses: Refuses, { world, newClient }: World): Promise<void> {
-  const short = await newClient({ notAfter: world.clock.now() + 10 * minute });
+  const end = world.clock.now() + 20 * minute;
+  const short = await newClient({ notAfter: end });
   const blocked = await newClient();
   const sads = new Map<Client, string>();
   const [hash] = randomHashes(1);
@@ -192,8 +193,8 @@ async function unusable(refuses: Refuses, { world, newClient }: World): Promise<
     await everything(client, 'Invalid certificate status');
   }
   // A new SAD that is still good when the certificate no longer is.
-  await world.advance(9 * minute - 30_000 * 4);
+  await world.advance(end - world.clock.now() - 2 * minute);
   sads.set(short, await short.sadFor([hash!]));
-  await world.advance(2 * minute);
+  await world.advance(3 * minute);
   await everything(short, expired);
 }

@@ -111,7 +111,7 @@ function isRead(read: (bytes: Buffer) => void, bytes: Buffer): boolean {
 }
 
 for (const [name, { sample, read }] of Object.entries(readers)) {
-  t.test(`S79: ${name}: it is read, or refused as a document, whatever its bytes are`, async (t) => {
+  t.test(`S79, S92: ${name}: it is read, or refused as a document, whatever its bytes are`, async (t) => {
     t.ok(isRead(read, sample), 'the sample itself is read');
     const lengths = Array.from({ length: sample.length }, (_, length) => length);
     t.strictSame(
