@@ -1,6 +1,7 @@
 import { sha256 } from '../base/bytes.ts';
 import { type ErrorKind, KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
+import type { Line as LineFields } from '../ipc/line.ts';
 import { type LintedTbs, signLinted } from '../pki/lint.ts';
 import type { CaTx, IssuedCertificate, Line } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
@@ -21,7 +22,8 @@ import { revokeDiscarded } from './revoke.ts';
 export async function issueCertificate(authority: Authority, lineHash: string): Promise<Line> {
   let line = await findLine(authority, lineHash);
   if (line.status === 'intended') line = await complete(authority, line);
-  if (line.status === 'attested' && !isExternal(line)) {
+  // Once more where a revocation came between: then the draft finds it, and the line ends.
+  for (let tries = 0; tries < 2 && line.status === 'attested' && !isExternal(line); tries += 1) {
     const linted = await intend(authority, line);
     await failpoint('certificate.intended');
     line = await complete(authority, await findLine(authority, lineHash), linted);
@@ -105,10 +107,13 @@ async function complete(authority: Authority, line: Line, made?: LintedTbs): Pro
     const locked = await rows.lines.lock(tx, keys.line);
     const row = locked && (await rows.certificates.lock(tx, keys.certificate));
     if (!row) return (await rows.lines.find(tx, { lineHash: line.lineHash })) ?? line;
-    if (!certificate || !issuer) {
+    const lasts = certificate && issuer && (await stillFollows(authority, tx, locked));
+    if (!certificate || !issuer || !lasts) {
       const discarded = await rows.certificates.replace(tx, row, { status: 'discarded' });
       await revokeDiscarded(authority, tx, discarded);
-      await recordCertificate(authority, tx, row, 'failed', { why: 'notReproducible' });
+      const why = certificate ? 'followsRevoked' : 'notReproducible';
+      await recordCertificate(authority, tx, row, 'failed', { why });
+      // Where it follows one that was revoked, the next draft says so and ends the line.
       return rows.lines.replace(tx, locked, { status: 'attested', certificate: null });
     }
     await rows.certificates.replace(tx, row, { status: 'issued', certificate });
@@ -118,6 +123,14 @@ async function complete(authority: Authority, line: Line, made?: LintedTbs): Pro
     await recordCertificate(authority, tx, row, 'done', { certificate: sha256(certificate).toString('hex') });
     return rows.lines.replace(tx, locked, { status: 'issued', certificateOrder });
   });
+}
+
+/** Whether the certificate that a line follows is still good, which stays so until the transaction ends. */
+async function stillFollows({ rows }: Authority, tx: CaTx, line: Line): Promise<boolean> {
+  const fields: LineFields = JSON.parse(line.text);
+  if (fields.procedure === 'issue') return true;
+  const before = await rows.certificates.hold(tx, { serialNumber: fields.certificate });
+  return before?.revocation === 'none';
 }
 
 function recordCertificate(

@@ -104,6 +104,7 @@ async function begin(
     });
     const half = act === 'release' ? mark : block;
     await half(authority, tx, { certificate, current, command, result: 'intended' });
+    if (act === 'revoke' && reason === 'keyCompromise') await revokeWithKey(authority, tx, command, certificate);
     return { command, own: true, verdict, standing: certificate };
   }
   if (verdict !== 'done') {
@@ -111,6 +112,28 @@ async function begin(
     await record(authority, tx, { event: `certificate.${act}`, result: 'refused', credential, detail });
   }
   return { verdict, standing: certificate };
+}
+
+/**
+ * The other certificates of a key that is compromised, such as the one before a renewal, or the next that signer does not
+ * have yet: each gets the first half of a command of its own, which `resumeRevocations` ends.
+ */
+async function revokeWithKey(authority: Authority, tx: CaTx, cause: Command, of: IssuedCertificate): Promise<void> {
+  const { rows } = authority;
+  for (const other of await rows.certificates.list(tx, { credential: of.credential })) {
+    const { serialNumber, status, revocation, spki } = other;
+    const bound = serialNumber !== of.serialNumber && spki.equals(of.spki) && status === 'issued';
+    if (!bound || revocation === 'revoked') continue;
+    if (await rows.revocations.find(tx, { serialNumber, status: 'begun' })) continue;
+    const { version: _, mac: __, ...command } = { ...cause, id: newId(), serialNumber };
+    const begun = await rows.revocations.insert(tx, command);
+    await recordHalf(
+      authority,
+      tx,
+      { certificate: other, current: false, command: begun, result: 'intended' },
+      undefined,
+    );
+  }
 }
 
 /** The second half of a command, once; how the certificate stands then. */
@@ -166,7 +189,10 @@ async function recordHalf(authority: Authority, tx: CaTx, half: Half, order: Ord
   });
 }
 
-/** The certificate under its lock, and whether its credential has it now; that stays so until the transaction ends. */
+/**
+ * The certificate under its lock, and whether signer has it for its credential or has been sent it; that stays so until
+ * the transaction ends.
+ */
 async function lockCertificate({ rows }: Authority, tx: CaTx, target: Target) {
   const known =
     'serialNumber' in target
@@ -176,7 +202,11 @@ async function lockCertificate({ rows }: Authority, tx: CaTx, target: Target) {
   const serialNumber = 'serialNumber' in target ? target.serialNumber : credential?.certificate;
   const certificate = serialNumber ? await rows.certificates.lock(tx, { serialNumber }) : undefined;
   if (!certificate) throw new KysoError('credentialUnknown', 'there is no such certificate');
-  return { certificate, current: credential?.certificate === certificate.serialNumber };
+  if (credential?.certificate === certificate.serialNumber) return { certificate, current: true };
+  // Read under the lock: whoever issues it holds that while the order goes into the feed.
+  const line = credential?.line ? await rows.lines.find(tx, { lineHash: credential.line }) : undefined;
+  const sent = line?.certificate === certificate.serialNumber && line.certificateOrder !== null;
+  return { certificate, current: sent };
 }
 
 function refusal(act: Act, verdict: Verdict, { serialNumber, revocation, revokedBy }: Standing): KysoError {

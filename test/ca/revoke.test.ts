@@ -11,6 +11,7 @@ import { crlReasons } from '../../src/pki/crl-reasons.ts';
 import type { CaStore } from '../../src/store/ca/tables.ts';
 import { certified, eventsOf, ordersOf } from '../helpers/ca-records.ts';
 import { caToken, fakeSigner, newAuthority } from '../helpers/certification-authority.ts';
+import { issued } from '../helpers/issued.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 
@@ -53,6 +54,48 @@ await rulesOnBothEngines(t, {
     const again = await revoke(authority, { credential, reason: 'retired', by: by('operator') });
     t.match(again, { reason, revokedBy: 'officer' }, 'again: nothing new, the first reason stays');
     t.equal((await toldOf(store)).length, 2);
+  },
+
+  'a certificate that signer has been sent, and ca does not know to be there yet, is blocked like any other': async (
+    t,
+    stores,
+  ) => {
+    const { authority, store } = await newAuthority(stores, token, fakeSigner());
+    const { serialNumber, credential } = await certified(authority);
+    const { rows } = authority;
+    const sent = { lineHash: 'x', certificate: serialNumber, certificateOrder: 1 };
+    await store.write(async (tx) => {
+      const row = await rows.credentials.lock(tx, { id: credential });
+      await rows.credentials.replace(tx, row!, { certificate: null, line: 'x', status: 'new' });
+      await rows.lines.insert(tx, {
+        ...{ credential, procedure: 'issue', list: 'x', text: '{}', status: 'issued', keyVersion: 1, keyOrder: null },
+        ...{ spki: null, attestation: null, refusal: null, createdAt: 0, ...sent },
+      });
+    });
+    await revoke(authority, { serialNumber, reason: 'retired', by: by('officer') });
+    t.same(await toldOf(store), ['blocked true', 'revoked'], 'these orders come after the one that installs it');
+  },
+
+  'a compromised key takes all of its certificates along, also those that a kill kept from it': async (t, stores) => {
+    const { authority, store } = await newAuthority(stores, token, fakeSigner());
+    const { serialNumber, credential, spki } = await certified(authority);
+    const before = await issued(authority, 'EC-P256', { credential, spki });
+    const otherKey = await issued(authority, 'EC-P256', { credential, spki: Buffer.from('another') });
+    const begun = { credential, by: by('officer') };
+    await revoke(authority, { ...begun, reason: 'keyCompromise' });
+    await resumeRevocations(authority);
+    const standing = async (serial: string) =>
+      (await authority.rows.certificates.find(store.read, { serialNumber: serial }))?.revocation;
+    t.same(await Promise.all([serialNumber, before.serialNumber, otherKey.serialNumber].map(standing)), [
+      'revoked',
+      'revoked',
+      'none',
+    ]);
+    t.same(await toldOf(store), ['blocked true', 'revoked'], 'signer hears of the one that it has');
+    t.same(
+      (await crlOf(authority, before.shard)).map((entry) => entry.serialNumber).sort(),
+      [serialNumber, before.serialNumber].sort(),
+    );
   },
 
   'S78: only a hold is lifted, and only by who set it or higher': async (t, stores) => {
