@@ -3,7 +3,7 @@ import { sha256 } from '../base/bytes.ts';
 import { KysoError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Line } from '../ipc/line.ts';
-import { type DetachedSignature, isDetachedBy, readDetachedSignature } from '../pki/cms-read.ts';
+import { type DetachedSignature, isDetachedBy, readDetachedSignature } from '../pki/cms-detached.ts';
 import { readCertificate } from '../pki/read.ts';
 import type { CaTx, OrderList, Organisation, OrganisationCertificate } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';

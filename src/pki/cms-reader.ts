@@ -1,12 +1,14 @@
-import { createHash, verify } from 'node:crypto';
-import { type DigestName, digestByOid, signAlgos } from '../crypto/algorithms.ts';
-import { certificateFields } from './certificate-fields.ts';
+import { createHash } from 'node:crypto';
+import { type DigestName, digestByOid, digests, type KeyTypeName, resolveScheme } from '../crypto/algorithms.ts';
+import { verifiesMessage } from '../crypto/verify-message.ts';
+import { signerKey } from './cms.ts';
 import { der, tags } from './der.ts';
 import { type DerReader, readDer } from './der-reader.ts';
-import { importSpki } from './public-key.ts';
 
 /** A CMS SignedData with one signer and signed attributes (RFC 5652), cut into what its judges need. */
 export type SignedData = {
+  /** IssuerAndSerialNumber, or the key identifier in its context tag; DER. */
+  signer: Buffer;
   /** OID of what is signed, and its bytes if they are inside. */
   contentType: string;
   content: Buffer | undefined;
@@ -18,8 +20,8 @@ export type SignedData = {
   signedAttributes: Buffer;
   /** The one value of a signed attribute (DER), by OID. */
   attributes: Map<string, Buffer>;
-  /** OID of the signature algorithm. */
-  algorithm: string;
+  /** Of the signature; `params` are RSASSA-PSS-params, DER. */
+  algorithm: { oid: string; params?: Buffer };
   signature: Buffer;
 };
 
@@ -27,6 +29,7 @@ const what = 'a CMS SignedData with one signer, in DER';
 
 export const cmsOids = {
   signedData: '1.2.840.113549.1.7.2',
+  data: '1.2.840.113549.1.7.1',
   contentType: '1.2.840.113549.1.9.3',
   messageDigest: '1.2.840.113549.1.9.4',
   signingCertificate: '1.2.840.113549.1.9.16.2.12',
@@ -63,8 +66,8 @@ export function readSignedData(cms: Uint8Array): SignedData {
 
 function readSigner(fields: DerReader): Omit<SignedData, 'contentType' | 'content' | 'certificates'> {
   fields.small();
-  fields.element(); // who: the certificate is found by the signing-certificate attribute and its key
-  const digest = digestByOid(algorithmOid(fields));
+  const signer = fields.element().raw;
+  const digest = digestIn(fields);
   const { content } = fields.element(tags.explicit0);
   const signedAttributes = der(tags.set, content);
   const attributes = new Map<string, Buffer>();
@@ -72,15 +75,26 @@ function readSigner(fields: DerReader): Omit<SignedData, 'contentType' | 'conten
     if (attributes.has(oid)) throw fields.malformed();
     attributes.set(oid, value);
   }
-  const algorithm = algorithmOid(fields);
+  const algorithm = readAlgorithm(fields);
   const signature = fields.element(tags.octetString).content;
   fields.optional(tags.explicit1);
   fields.end();
-  return { digest, signedAttributes, attributes, algorithm, signature };
+  return { signer, digest, signedAttributes, attributes, algorithm, signature };
 }
 
-function algorithmOid(fields: DerReader): string {
-  return fields.enter().oid();
+function readAlgorithm(reader: DerReader): SignedData['algorithm'] {
+  const algorithm = reader.enter();
+  const oid = algorithm.oid();
+  const params = algorithm.follows(tags.sequence) ? algorithm.element().raw : undefined;
+  algorithm.optional(tags.null);
+  algorithm.end();
+  return { oid, ...(params && { params }) };
+}
+
+/** Undefined for one that we do not accept. */
+function digestIn(reader: DerReader): DigestName | undefined {
+  const { oid, params } = readAlgorithm(reader);
+  return params ? undefined : digestByOid(oid);
 }
 
 function readAttribute(list: DerReader): [string, Buffer] {
@@ -95,15 +109,15 @@ function readAttribute(list: DerReader): [string, Buffer] {
 
 /**
  * Whether the key of this certificate (DER) signed this content by this SignedData: content type, message digest, the
- * hash of the certificate in its signing-certificate attribute (RFC 5035), and the signature (RSA PKCS#1 v1.5 or ECDSA).
- * @throws KysoError document — no certificate, or the signing-certificate attribute is malformed
+ * hash of the certificate in its signing-certificate attribute (RFC 5035), and the signature (RSA or ECDSA).
+ * @throws KysoError document — no certificate, a key that is none of the algorithm table, or a signing-certificate
+ *   attribute that is malformed
  */
 export function isSignedDataBy(signed: SignedData, certificate: Uint8Array, content: Uint8Array): boolean {
-  const { digest, algorithm, attributes } = signed;
-  const key = importSpki(certificateFields(certificate).spki);
-  const family = key.asymmetricKeyType === 'ec' ? 'EC' : 'RSA';
-  const algo = signAlgos.find((row) => row.oid === algorithm && row.family === family && row.params === undefined);
-  if (!digest || !algo || (algo.digest ?? digest) !== digest) return false;
+  const { digest, attributes, signature, signedAttributes } = signed;
+  const { keyType, spki } = signerKey(certificate);
+  const scheme = digest && schemeOf(signed.algorithm, digest, keyType);
+  if (!digest || scheme?.digest !== digest) return false;
   const expected = der(tags.octetString, createHash(digest).update(content).digest());
   const type = attributes.get(cmsOids.contentType);
   return (
@@ -111,8 +125,16 @@ export function isSignedDataBy(signed: SignedData, certificate: Uint8Array, cont
     readOid(type) === signed.contentType &&
     attributes.get(cmsOids.messageDigest)?.equals(expected) === true &&
     namesCertificate(attributes, certificate) &&
-    verify(digest, signed.signedAttributes, key, signed.signature)
+    verifiesMessage(keyType, spki, scheme, signedAttributes, signature)
   );
+}
+
+function schemeOf({ oid, params }: SignedData['algorithm'], digest: DigestName, keyType: KeyTypeName) {
+  try {
+    return resolveScheme(keyType, oid, digests[digest].oid, params);
+  } catch {
+    return undefined; // an algorithm of another kind of key
+  }
 }
 
 function readOid(value: Buffer): string {
@@ -125,7 +147,7 @@ function namesCertificate(attributes: SignedData['attributes'], certificate: Uin
   const value = second ?? attributes.get(cmsOids.signingCertificate);
   if (!value) return false;
   const first = readDer(value, what).enter().enter();
-  const stated = second && first.follows(tags.sequence) ? digestByOid(algorithmOid(first)) : 'SHA-256';
+  const stated = second && first.follows(tags.sequence) ? digestIn(first) : 'SHA-256';
   const hash = second ? stated : 'sha1';
   const named = first.element(tags.octetString).content;
   const found = hash && createHash(hash).update(certificate).digest();

@@ -7,7 +7,7 @@ import { kindOf } from '../../src/base/errors.ts';
 import type { KeyTypeName } from '../../src/crypto/algorithms.ts';
 import { assembleCertificate, encodeTbs } from '../../src/pki/certificate.ts';
 import { assembleSignedData, prepareSignedAttributes } from '../../src/pki/cms.ts';
-import { isDetachedBy, readDetachedSignature } from '../../src/pki/cms-read.ts';
+import { isDetachedBy, readDetachedSignature } from '../../src/pki/cms-detached.ts';
 import { certificatePem } from '../../src/pki/pem.ts';
 import { profiles } from '../../src/pki/profiles.ts';
 import { draftOf, teacher, testKeyPair } from '../helpers/authority.ts';
