@@ -92,18 +92,25 @@ export async function enterList(authority: Authority, tx: CaTx, list: VerifiedLi
   const { id, organisation, certificate, statement, signature, lines } = list;
   const known = await rows.orderLists.find(tx, { id });
   if (known) return known;
+  // Whoever enters the same list at the same time waits here for whoever was first.
+  const entered = await rows.orderLists.insertOnce(tx, {
+    ...{ id, organisation: organisation.id, statement, signature, certificate, receivedAt: clock.now() },
+  });
+  if (!entered) return theList(await rows.orderLists.find(tx, { id }));
   const enrolled = await rows.organisationCertificates.hold(tx, { fingerprint: certificate, status: 'enrolled' });
   if (!enrolled) throw new KysoError('signatureInvalid', 'the certificate of the signature was retired');
   for (const line of lines) await enterLine(authority, tx, line, list);
-  const receivedAt = clock.now();
   await record(authority, tx, {
     ...{ event: 'list.accepted', result: 'done' },
     ...{ hashes: lines.map(hashOfLine) },
     detail: { list: id, organisation: organisation.id, certificate, signature: sha256(signature).toString('hex') },
   });
-  return rows.orderLists.insert(tx, {
-    ...{ id, organisation: organisation.id, statement, signature, certificate, receivedAt },
-  });
+  return entered;
+}
+
+function theList(found: OrderList | undefined): OrderList {
+  if (!found) throw new KysoError('internal', 'a list is there, and cannot be found');
+  return found;
 }
 
 async function enterLine(authority: Authority, tx: CaTx, line: Line, { id: list, organisation }: VerifiedList) {
