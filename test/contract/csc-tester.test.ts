@@ -224,7 +224,11 @@ t.test('CSC Tester', async (t) => {
       hash: 'uB28DAYaAZ+74aWHm30uDgeVB18=',
       hashAlgo: '1.3.14.3.2.26',
     });
-    t.equal(stamp.status, 501, 'timestamps, which are not in info.methods');
+    t.same(
+      [stamp.status, (await errorOf(Promise.resolve(stamp)))[1]],
+      [400, 'Invalid parameter hashAlgo'],
+      'timestamps over SHA-1',
+    );
     const without = ask('credentials/authorize', fresh, {
       credentialID,
       numSignatures: 20,

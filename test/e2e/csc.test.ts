@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { accountStore } from '../../src/cli/sandbox.ts';
 import { type Config, pathsOf } from '../../src/config.ts';
+import { readTimestampToken } from '../../src/pki/tsp-token.ts';
 import { callRaw, startSandbox } from '../helpers/sandbox.ts';
 import { shortDirectory } from '../helpers/temp.ts';
 
@@ -64,9 +65,28 @@ t.test('CSC v1 with real processes', async (t) => {
     t.match(body, { specs: '1.0.4.0', region: 'VN', authType: ['basic'] });
     for (const method of body.methods)
       t.notSame((await callRaw(`${csc}/${method}`, undefined, {})).status, 501, method);
-    t.notOk(body.methods.includes('signatures/timestamp'), 'not before there is a time-stamping authority');
-    t.equal((await callRaw(`${csc}/signatures/timestamp`, token, {})).status, 501);
+    t.equal((await callRaw(`${csc}/signatures/nothing`, undefined, {})).status, 501, 'one that is not named');
   });
+
+  await t.test(
+    'signatures/timestamp: a token over the hash, with the nonce, by a certificate of the chain',
+    async (t) => {
+      const { body: info } = await callRaw(`${csc}/info`, undefined, {});
+      t.ok(info.methods.includes('signatures/timestamp'));
+      const asked = { hash: hashOf('a'), hashAlgo: '2.16.840.1.101.3.4.2.1', nonce: '5A3F0C9B7E21D448' };
+      const { status, body } = await call('signatures/timestamp', asked);
+      t.equal(status, 200);
+      const token = readTimestampToken(Buffer.from(body.timestamp, 'base64'));
+      t.same([token.digest, token.imprint.toString('base64')], ['SHA-256', asked.hash]);
+      t.equal(token.nonce?.toString('hex').toUpperCase(), asked.nonce);
+      t.ok(Math.abs(token.genTime.getTime() - Date.now()) < 60_000);
+      const [own, ...issuers] = [token.certificate!, ...token.signed.certificates].map(
+        (der) => new X509Certificate(der),
+      );
+      const root = new X509Certificate(file.caCertificate);
+      t.ok([...issuers, root].some((issuer) => own!.checkIssued(issuer) && own!.verify(issuer.publicKey)));
+    },
+  );
 
   await t.test('credentials/info: the certificate, its chain to the root, and the Vietnamese name', async (t) => {
     const { body } = await call('credentials/info', {
