@@ -15,9 +15,12 @@ export const crlValidity = { root: 7 * 86_400_000, issuing: 86_400_000 } as cons
 /** How long another process leaves a shard alone whose CRL this one is making. A CRL takes well under a second. */
 const lease = 10_000;
 
-/** Whether a shard needs a CRL: one that was never there, knows not all revocations, or is half over. */
+/**
+ * Whether a shard needs a CRL: one that was never there, knows not all revocations, or is half over. One of the future
+ * was made under a clock that was ahead: nobody takes it.
+ */
 export function isDue(shard: CrlShard, now: number): boolean {
-  return needsWord(shard) || now >= (shard.thisUpdate + shard.nextUpdate) / 2;
+  return needsWord(shard) || now < shard.thisUpdate || now >= (shard.thisUpdate + shard.nextUpdate) / 2;
 }
 
 /** Whether something happened that the CRL in force does not say. */
@@ -36,7 +39,7 @@ export async function publishShard(authority: Authority, id: string): Promise<bo
   await failpoint('crl.numbered');
   const issuer = issuerOf(authority, taken);
   const { entries, count, revision } = await readEntries(authority, id);
-  const thisUpdate = Math.max(authority.clock.now(), taken.thisUpdate);
+  const thisUpdate = authority.clock.now();
   const nextUpdate = thisUpdate + crlValidity[issuer.role === 'root' ? 'root' : 'issuing'];
   const tbs = crlTbs({
     issuerCertificate: issuer.certificate,
@@ -74,7 +77,7 @@ async function takeNumber({ rows, clock }: Authority, tx: CaTx, id: string): Pro
     crlNumber: Math.max(shard.crlNumber + 1, now),
     leasedUntil: now + lease,
     // Not when a revocation waits: this can take longer.
-    ...(needsWord(shard) ? {} : { entries: shard.entries - (await dropExpired({ rows }, tx, shard)) }),
+    ...(needsWord(shard) ? {} : { entries: shard.entries - (await dropExpired({ rows }, tx, shard, now)) }),
   });
 }
 
@@ -82,8 +85,8 @@ async function takeNumber({ rows, clock }: Authority, tx: CaTx, id: string): Pro
  * Entries of certificates that expired leave once a CRL of after that had them (RFC 5280 §3.3). Each is read under its
  * MAC first: nobody else decides that it has expired.
  */
-async function dropExpired({ rows }: Pick<Authority, 'rows'>, tx: CaTx, shard: CrlShard): Promise<number> {
-  const expired = await expiredEntries(tx, shard);
+async function dropExpired({ rows }: Pick<Authority, 'rows'>, tx: CaTx, shard: CrlShard, now: number): Promise<number> {
+  const expired = await expiredEntries(tx, shard, now);
   for (const serialNumber of expired) await rows.crlEntries.find(tx, { serialNumber });
   if (expired.length > 0) await deleteEntries(tx, expired);
   return expired.length;

@@ -43,12 +43,12 @@ export function ocspResponder(authority: Authority, report: (error: KysoError) =
 
   const revision = async () => `${epoch}/${await statusRevision(store.read)}`;
 
-  /** The answer about one certificate that is kept, made on demand and anew before it ends. */
+  /** The answer about one certificate that is kept, made on demand, anew before it ends and after a clock was set back. */
   function prepare(issuer: CaAuthority, certId: CertId, state: CertificateState): Prepared {
     const now = clock.now();
     const name = JSON.stringify([certId.der.toString('base64'), state]);
     const known = prepared.get(name);
-    if (known && now < known.renewAt) return known;
+    if (known && known.thisUpdate <= now && now < known.renewAt) return known;
     const times = { thisUpdate: now, renewAt: now + life / 2, nextUpdate: now + life };
     const made = signOcsp(authority, issuer, { answers: [{ certId, state }], ...times });
     const fresh = { made, ...times };

@@ -127,7 +127,7 @@ await rulesOnBothEngines(t, {
     t.ok(await publishShard(authority, shard), 'a clock that was set back');
     const third = await served(authority, shard);
     t.equal(third.number, second.number + 1);
-    t.equal(third.thisUpdate, second.thisUpdate, 'nor does thisUpdate go back');
+    t.equal(third.thisUpdate, clock.now(), 'thisUpdate is what the clock says: nobody takes a CRL of the future');
 
     clock.step(7_200_000);
     const { crlNumber, inForce } = (await rowOf(authority, shard))!;
@@ -244,6 +244,21 @@ await rulesOnBothEngines(t, {
     await revoke(authority, { ...asked, serialNumber: late });
     await publishShard(authority, shard);
     t.same((await served(authority, shard)).serials, [late]);
+  },
+
+  'a clock that was ahead once: its CRL is replaced, and entries of certificates that live stay': async (t, stores) => {
+    const { authority, clock, shard, serialNumber, notAfter } = await world(stores);
+    await revoke(authority, { ...asked, serialNumber });
+    const ahead = notAfter - clock.now() + 1000;
+    clock.step(ahead);
+    t.ok(await publishShard(authority, shard));
+    clock.step(-ahead);
+    t.ok(await publishShard(authority, shard), 'though nothing was revoked since');
+    const mended = await served(authority, shard);
+    t.match(mended, { thisUpdate: clock.now(), nextUpdate: clock.now() + crlValidity.issuing });
+    t.same(mended.serials, [serialNumber]);
+    t.equal(new Date(mended.crl.thisUpdate).getTime(), Math.floor(clock.now() / 1000) * 1000, 'in the CRL, too');
+    t.notOk(await publishShard(authority, shard), 'once');
   },
 
   'a shard is full with 5,000 certificates, however many come at once; another address opens another': async (

@@ -117,6 +117,17 @@ t.test('an answer is renewed at half of its time, or serves on while ca cannot s
   t.equal(kept(), 'answer 2');
 });
 
+t.test('an answer of a clock that was ahead is not given by one that is right', async (t) => {
+  const { clock, link, answers, kept } = service(t);
+  clock.step(hour / 4);
+  await answers.ask('name', request);
+  t.equal(kept(), 'answer 1');
+  clock.step(-hour / 4);
+  t.equal(kept(), undefined, 'its thisUpdate has not come yet');
+  link.up = false;
+  t.equal(kept(), undefined, 'nor while ca is away');
+});
+
 t.test('what ca made for one is not kept, and of the others at most ten thousand', async (t) => {
   const { answers, peer, clock } = service(t);
   const sign = peer.script['ocsp.answer']!;

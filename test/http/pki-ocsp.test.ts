@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { ocspResponder } from '../../src/ca/ocsp.ts';
 import { hold, release, revoke } from '../../src/ca/revoke.ts';
 import type { CrlReason } from '../../src/pki/crl-reasons.ts';
 import { certificatePem } from '../../src/pki/pem.ts';
 import type { IssuedCertificate } from '../../src/store/ca/tables.ts';
 import { testAuthority } from '../helpers/authority.ts';
 import { caToken } from '../helpers/certification-authority.ts';
+import { fakeClock } from '../helpers/fake-clock.ts';
 import { issued } from '../helpers/issued.ts';
 import { pkiService } from '../helpers/pki-service.ts';
 import {
@@ -187,4 +189,18 @@ t.test('S79: OCSP says revoked within a second, and good again after a release',
   t.equal(await state(), 'revoked', 'ca is away: what is kept counts on');
   const unknown = await requestFor(service, await issued(authority));
   t.equal(await statusOf(await post(service, unknown)), 'trylater');
+});
+
+t.test('an answer that is kept, of a clock that was ahead, is made anew when the clock is right', async (t) => {
+  const service = await pkiService(t, token);
+  const clock = fakeClock(Date.now());
+  const responder = ocspResponder({ ...service.authority, clock }, () => {});
+  const request = await requestFor(service, await issued(service.authority));
+  const thisUpdate = async () => (await responder.answer(request)).kept?.thisUpdate;
+  clock.step(600_000);
+  const ahead = clock.now();
+  t.equal(await thisUpdate(), ahead);
+  t.equal(await thisUpdate(), ahead, 'the same');
+  clock.step(-600_000);
+  t.equal(await thisUpdate(), clock.now());
 });

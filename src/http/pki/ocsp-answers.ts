@@ -73,10 +73,11 @@ export function ocspAnswers({ ca, clock }: { ca: Peer<CaContract>; clock: Clock 
     if (kept.size > most) kept.delete(kept.keys().next().value ?? '');
   }
 
-  /** While ca is away (or cannot sign), until the end; else until it would make a new one. */
+  /** While ca is away (or cannot sign), until the end; else until it would make a new one. Never one of the future. */
   function find(name: string, cannot = !ca.connected()): KeptAnswer | undefined {
     const answer = kept.get(name);
-    if (!answer || clock.now() >= (cannot ? answer.nextUpdate : answer.renewAt)) return undefined;
+    const now = clock.now();
+    if (!answer || now < answer.thisUpdate || now >= (cannot ? answer.nextUpdate : answer.renewAt)) return undefined;
     return !ca.connected() || clock.monotonic() - heardAt <= patience ? answer : undefined;
   }
 

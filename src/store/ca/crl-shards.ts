@@ -9,12 +9,17 @@ export function leaseIsFree({ t: { crlShards: s } }: CaTx, now: number, lease: n
   return or(lte(s.leasedUntil, now), gt(s.leasedUntil, now + lease));
 }
 
-/** Serial numbers of a shard's entries whose certificates had expired when the CRL in force, which has them, was made. */
-export async function expiredEntries(tx: CaTx, shard: CrlShard): Promise<string[]> {
+/**
+ * Serial numbers of a shard's entries whose certificates had expired when the CRL in force, which has them, was made. A
+ * CRL of the future, of a clock that was ahead, does not count: what has not expired by `now` stays.
+ */
+export async function expiredEntries(tx: CaTx, shard: CrlShard, now: number): Promise<string[]> {
   const { crlEntries: e } = tx.t;
   const entries = await tx.db
     .select({ serialNumber: e.serialNumber })
     .from(e)
-    .where(and(eq(e.shard, shard.id), lt(e.notAfter, shard.thisUpdate), lte(e.revision, shard.published)));
+    .where(
+      and(eq(e.shard, shard.id), lt(e.notAfter, Math.min(shard.thisUpdate, now)), lte(e.revision, shard.published)),
+    );
   return entries.map(({ serialNumber }) => serialNumber);
 }
