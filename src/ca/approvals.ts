@@ -4,7 +4,7 @@ import type { CaTx } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
 import { orderLine } from './lines.ts';
 import { type CheckedOfficer, holdOfficer } from './officer-factors.ts';
-import { assertProofs, assertSameLine, hashesOf } from './proofs.ts';
+import { assertProofs, assertSameLine, hashesOf, holdSigner } from './proofs.ts';
 
 /** First somebody checks the list, then somebody else approves it. */
 export type Act = 'check' | 'approve';
@@ -15,6 +15,7 @@ export type Act = 'check' | 'approve';
  * @param seen the list's line hashes in their order, hex
  * @throws KysoError lineChanged — the list has other lines than those
  * @throws KysoError approvalMissing — it is not checked yet, or the officer checked it himself
+ * @throws KysoError signatureInvalid — its organisation, or the certificate that signed it, was retired
  * @throws KysoError orderRefused — no such list, or another officer did this already
  */
 export async function approveList(
@@ -43,6 +44,7 @@ export async function approveList(
     ...{ event: `list.${act}`, result: 'done', hashes, detail: { list: id, officer: officer.id } },
   });
   if (act === 'check') return;
+  await holdSigner(authority, tx, list);
   await assertProofs(authority, tx, id);
   for (const lineHash of hashes) {
     const line = await rows.lines.lock(tx, { lineHash, list: id, status: 'accepted' });

@@ -42,7 +42,19 @@ async function assertTwoOfficers({ rows, mode }: Authority, tx: CaTx, list: stri
 }
 
 /**
- * The same for one line of a list, and that its text is the one that was signed and approved.
+ * Right before its lines are ordered an organisation has to be there still, and the certificate that signed its list, too;
+ * both stay so until the transaction ends. What is ordered by then is carried out, whatever is retired later.
+ * @throws KysoError signatureInvalid — one of them was retired since the list came
+ */
+export async function holdSigner({ rows }: Authority, tx: CaTx, list: OrderList): Promise<void> {
+  const organisation = await rows.organisations.hold(tx, { id: list.organisation, status: 'active' });
+  const certificate = { fingerprint: list.certificate, status: 'enrolled' };
+  if (!organisation || !(await rows.organisationCertificates.hold(tx, certificate)))
+    throw new KysoError('signatureInvalid', 'the organisation or its certificate was retired: send the list again');
+}
+
+/**
+ * `assertProofs` for one line of a list, and that its text is the one that was signed and approved.
  * @throws as `assertProofs`
  */
 export async function assertLineProofs(authority: Authority, tx: CaTx, line: Line): Promise<void> {

@@ -123,6 +123,28 @@ await rulesOnBothEngines(t, {
     t.strictSame(await store.read.db.select().from(store.read.t.certificates), [], 'no intent');
   },
 
+  'design §5 a: what an organisation signed and nobody approved goes no further once it is retired': async (
+    t,
+    stores,
+  ) => {
+    const { authority } = await newAuthority(stores, token, fakeSigner());
+    await openSandbox(authority);
+    const [first, second] = players(authority);
+    const [school, hospital] = [await enrolled(authority, 'school'), await enrolled(authority, 'hospital')];
+    const checked = async (code: string, signed: Line[], signature: Buffer) => {
+      const list = await submit(authority, code, signed, signature);
+      await act(authority, 'check', list, signed, first!);
+      return () => act(authority, 'approve', list, signed, second!);
+    };
+    const approveSchool = await checked('school', lines(1), school.signLines('school', lines(1)));
+    const approveHospital = await checked('hospital', lines(2), hospital.signLines('hospital', lines(2)));
+    await retire(authority, { code: 'school', fingerprint: school.fingerprint });
+    await t.rejects(approveSchool(), refused('signatureInvalid'), 'its certificate');
+    await retire(authority, { code: 'hospital' });
+    await t.rejects(approveHospital(), refused('signatureInvalid'), 'or all of it');
+    t.strictSame(await statusesOf(authority), ['accepted', 'accepted'], 'nothing is ordered');
+  },
+
   'S82: a line that changed after its approval gets no certificate': async (t, stores) => {
     const signer = fakeSigner();
     const { authority, store } = await newAuthority(stores, token, signer);
