@@ -99,7 +99,8 @@ async function complete(authority: Authority, line: Line, made?: LintedTbs): Pro
   };
   const intended = await rows.certificates.find(store.read, keys.certificate);
   const issuer = intended && pki.byId(intended.authority);
-  const linted = issuer && (made ?? (await lintAgain(authority, issuer, line, intended)));
+  const own = made && intended && made.tbs.equals(intended.tbs) ? made : undefined;
+  const linted = issuer && (own ?? (await lintAgain(authority, issuer, line, intended)));
   const certificate = linted && (await signLinted(linted, issuer.key.sign));
   await failpoint('certificate.signed');
 
@@ -125,12 +126,16 @@ async function complete(authority: Authority, line: Line, made?: LintedTbs): Pro
   });
 }
 
-/** Whether the certificate that a line follows is still good, which stays so until the transaction ends. */
-async function stillFollows({ rows }: Authority, tx: CaTx, line: Line): Promise<boolean> {
+/**
+ * Whether the certificate that a line follows is still good, and nobody has begun to hold or revoke it; that stays so until
+ * the transaction ends.
+ */
+export async function stillFollows({ rows }: Authority, tx: CaTx, line: Line): Promise<boolean> {
   const fields: LineFields = JSON.parse(line.text);
   if (fields.procedure === 'issue') return true;
-  const before = await rows.certificates.hold(tx, { serialNumber: fields.certificate });
-  return before?.revocation === 'none';
+  const before = { serialNumber: fields.certificate };
+  const held = await rows.certificates.hold(tx, before);
+  return held?.revocation === 'none' && !(await rows.revocations.find(tx, { ...before, status: 'begun' }));
 }
 
 function recordCertificate(

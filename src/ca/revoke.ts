@@ -1,3 +1,4 @@
+import { allOf } from '../base/all-of.ts';
 import { KysoError } from '../base/errors.ts';
 import { failpoint } from '../base/failpoint.ts';
 import { newId } from '../base/ids.ts';
@@ -60,10 +61,15 @@ export async function revokeDiscarded(authority: Authority, tx: CaTx, certificat
   await recordHalf(authority, tx, { certificate, current: false, command, result: 'intended' }, undefined);
 }
 
-/** Ends what a former life of this process, or one that had no store for a while, began. Resolves when nothing is left. */
+/**
+ * Ends what a former life of this process, or one that had no store for a while, began. Resolves when nothing is left.
+ * @throws the first failure, when all were tried
+ */
 export async function resumeRevocations(authority: Authority): Promise<void> {
   const { rows, store } = authority;
-  for (const command of await rows.revocations.list(store.read, { status: 'begun' })) await finish(authority, command);
+  const begun = await rows.revocations.list(store.read, { status: 'begun' });
+  // One that cannot be ended must not keep the others waiting.
+  await allOf(begun.map((command) => finish(authority, command)));
 }
 
 /** One command at a time for each certificate: what another one began is ended first, whoever began it. */
@@ -104,7 +110,7 @@ async function begin(
     });
     const half = act === 'release' ? mark : block;
     await half(authority, tx, { certificate, current, command, result: 'intended' });
-    if (act === 'revoke' && reason === 'keyCompromise') await revokeWithKey(authority, tx, command, certificate);
+    if (act === 'revoke') await revokeOthers(authority, tx, command, certificate, 'credential' in target);
     return { command, own: true, verdict, standing: certificate };
   }
   if (verdict !== 'done') {
@@ -115,16 +121,28 @@ async function begin(
 }
 
 /**
- * The other certificates of a key that is compromised, such as the one before a renewal, or the next that signer does not
- * have yet: each gets the first half of a command of its own, which `resumeRevocations` ends.
+ * What goes with it: the other certificates of a key that is compromised, such as the one before a renewal; and where the
+ * credential was named and not a certificate (`whole`), also the next one, which signer does not have yet. Each gets the
+ * first half of a command of its own, which `resumeRevocations` ends.
  */
-async function revokeWithKey(authority: Authority, tx: CaTx, cause: Command, of: IssuedCertificate): Promise<void> {
+async function revokeOthers(
+  authority: Authority,
+  tx: CaTx,
+  cause: Command,
+  of: IssuedCertificate,
+  whole: boolean,
+): Promise<void> {
   const { rows } = authority;
-  for (const other of await rows.certificates.list(tx, { credential: of.credential })) {
-    const { serialNumber, status, revocation, spki } = other;
-    const bound = serialNumber !== of.serialNumber && spki.equals(of.spki) && status === 'issued';
-    if (!bound || revocation === 'revoked') continue;
-    if (await rows.revocations.find(tx, { serialNumber, status: 'begun' })) continue;
+  const compromised = cause.reason === 'keyCompromise';
+  if (!compromised && !whole) return;
+  const credential = whole ? await rows.credentials.find(tx, { id: of.credential }) : undefined;
+  const line = credential?.line ? await rows.lines.find(tx, { lineHash: credential.line }) : undefined;
+  for (const { serialNumber, spki } of await rows.certificates.list(tx, { credential: of.credential })) {
+    const concerned = (compromised && spki.equals(of.spki)) || serialNumber === line?.certificate;
+    if (serialNumber === of.serialNumber || !concerned) continue;
+    const other = await rows.certificates.lock(tx, { serialNumber, status: 'issued' });
+    if (!other || other.revocation === 'revoked') continue;
+    if (await rows.revocations.find(tx, { serialNumber, act: 'revoke', status: 'begun' })) continue;
     const { version: _, mac: __, ...command } = { ...cause, id: newId(), serialNumber };
     const begun = await rows.revocations.insert(tx, command);
     await recordHalf(
@@ -145,6 +163,8 @@ async function finish(authority: Authority, { id, act, serialNumber }: Command):
     if (!command) return locked.certificate;
     const half = act === 'release' ? block : mark;
     const standing = await half(authority, tx, { ...locked, command, result: 'done' });
+    // Again: what was an intent when the first half came may be a certificate by now.
+    if (act === 'revoke') await revokeOthers(authority, tx, command, locked.certificate, false);
     await rows.revocations.replace(tx, command, { status: 'done' });
     return standing;
   });
@@ -156,8 +176,18 @@ type Half = { certificate: IssuedCertificate; current: boolean; command: Command
 async function block(authority: Authority, tx: CaTx, half: Half): Promise<Standing> {
   const { act, credential, reason } = half.command;
   const order: Order = { kind: 'block', credentialID: credential, blocked: act !== 'release', reason };
-  await recordHalf(authority, tx, half, half.current ? order : undefined);
+  const wanted = act === 'release' ? await isPresentGood(authority, tx, half) : half.current;
+  await recordHalf(authority, tx, half, wanted ? order : undefined);
   return half.certificate;
+}
+
+/** Another certificate may have taken the place of the one that was held, whose block is still there. */
+async function isPresentGood({ rows }: Authority, tx: CaTx, { certificate, current }: Half): Promise<boolean> {
+  if (current) return true;
+  const credential = await rows.credentials.find(tx, { id: certificate.credential });
+  const present =
+    credential?.certificate && (await rows.certificates.find(tx, { serialNumber: credential.certificate }));
+  return present ? present.revocation === 'none' : false;
 }
 
 /** The certificate's status, its entry in the CRL, and word to signer. */
@@ -166,7 +196,11 @@ async function mark(authority: Authority, tx: CaTx, half: Half): Promise<Standin
   const { certificate, command } = half;
   const { act, reason, level, at, credential, serialNumber } = command;
   const revocation = transitions[act as Act][certificate.revocation as Revocation];
-  if (revocation === undefined) throw new KysoError('internal', `${act} of a ${certificate.revocation} certificate`);
+  if (revocation === undefined) {
+    // It was revoked between the halves of a hold or release, which has nothing left to do.
+    await recordHalf(authority, tx, half, undefined);
+    return certificate;
+  }
   const marked = await rows.certificates.replace(tx, certificate, {
     revocation,
     ...(revocation === 'none'
@@ -193,7 +227,7 @@ async function recordHalf(authority: Authority, tx: CaTx, half: Half, order: Ord
  * The certificate under its lock, and whether signer has it for its credential or has been sent it; that stays so until
  * the transaction ends.
  */
-async function lockCertificate({ rows }: Authority, tx: CaTx, target: Target) {
+export async function lockCertificate({ rows }: Authority, tx: CaTx, target: Target) {
   const known =
     'serialNumber' in target
       ? ((await rows.certificates.find(tx, target)) ?? (await authorityCertificate({ rows }, tx, target.serialNumber)))

@@ -98,6 +98,64 @@ await rulesOnBothEngines(t, {
     );
   },
 
+  'a hold that meets a revocation in between is over, and keeps no other command waiting': async (t, stores) => {
+    const { authority, store } = await newAuthority(stores, token, fakeSigner());
+    const { rows } = authority;
+    const [first, second] = [await certified(authority), await certified(authority)];
+    setFailpoints((name) => {
+      if (name === 'revocation.begun') throw new Error('killed');
+    });
+    for (const { serialNumber } of [first, second])
+      await t.rejects(hold(authority, { serialNumber, reason: 'deviceLost', by: by('officer') }), {
+        message: 'killed',
+      });
+    setFailpoints(undefined);
+    await store.write(async (tx) => {
+      const row = await rows.certificates.lock(tx, { serialNumber: first.serialNumber });
+      await rows.certificates.replace(tx, row!, { revocation: 'revoked', reason: 'keyCompromise', revokedAt: 1 });
+    });
+    await resumeRevocations(authority);
+    const standing = async ({ serialNumber }: { serialNumber: string }) =>
+      (await rows.certificates.find(store.read, { serialNumber }))?.revocation;
+    t.same([await standing(first), await standing(second)], ['revoked', 'hold']);
+    t.same(await rows.revocations.list(store.read, { status: 'begun' }), []);
+  },
+
+  'who names the credential means the certificate that is on its way to signer, too': async (t, stores) => {
+    const { authority, store } = await newAuthority(stores, token, fakeSigner());
+    const { rows } = authority;
+    const { serialNumber, credential } = await certified(authority);
+    const next = await issued(authority, 'EC-P256', { credential, spki: Buffer.from('another') });
+    await store.write(async (tx) => {
+      const row = await rows.credentials.lock(tx, { id: credential });
+      await rows.credentials.replace(tx, row!, { line: 'x' });
+      await rows.lines.insert(tx, {
+        ...{ credential, procedure: 'rekey', list: 'x', text: '{}', status: 'issued', keyVersion: 2, keyOrder: null },
+        ...{ spki: null, attestation: null, refusal: null, createdAt: 0, lineHash: 'x' },
+        ...{ certificate: next.serialNumber, certificateOrder: 1 },
+      });
+    });
+    await revoke(authority, { credential, reason: 'retired', by: by('officer') });
+    await resumeRevocations(authority);
+    for (const each of [serialNumber, next.serialNumber])
+      t.match(await rows.certificates.find(store.read, { serialNumber: each }), { revocation: 'revoked' });
+    t.same(await toldOf(store), ['blocked true', 'revoked', 'revoked']);
+  },
+
+  'a block goes with the hold that brought it, also when another certificate took its place': async (t, stores) => {
+    const { authority, store } = await newAuthority(stores, token, fakeSigner());
+    const { rows } = authority;
+    const { serialNumber, credential } = await certified(authority);
+    await hold(authority, { serialNumber, reason: 'deviceLost', by: by('officer') });
+    const next = await issued(authority, 'EC-P256', { credential });
+    await store.write(async (tx) => {
+      const row = await rows.credentials.lock(tx, { id: credential });
+      await rows.credentials.replace(tx, row!, { certificate: next.serialNumber });
+    });
+    await release(authority, { serialNumber, by: by('officer') });
+    t.same(await toldOf(store), ['blocked true', 'hold', 'blocked false']);
+  },
+
   'S78: only a hold is lifted, and only by who set it or higher': async (t, stores) => {
     const { authority, store } = await newAuthority(stores, token, fakeSigner());
     const { serialNumber, credential, shard } = await certified(authority);
