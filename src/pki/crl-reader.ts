@@ -15,7 +15,7 @@ export type Crl = Signed & {
   number: bigint;
   /** The address of the shard; undefined when it covers all certificates of its issuer. */
   distributionPoint: string | undefined;
-  /** The entries as they stand in it, for `crlEntries`; all of them are well formed. */
+  /** The entries as they stand in it, for `crlEntries`; `readCrl` found all of them well formed. */
   entries: Buffer;
 };
 
@@ -28,6 +28,13 @@ const what = 'a complete X.509 v2 CRL';
  * @throws KysoError document — malformed or not of this kind
  */
 export function readCrl(der: Uint8Array): Crl {
+  const crl = openCrl(der);
+  for (const _ of crlEntries(crl)); // each is read once, so that none is found malformed later
+  return crl;
+}
+
+/** The same, except that nothing is said of the entries: for who reads all of them by `crlEntries` himself, in his time. */
+export function openCrl(der: Uint8Array): Crl {
   const reader = readDer(der, what);
   const signed = readSigned(reader);
   reader.end();
@@ -44,7 +51,6 @@ export function readCrl(der: Uint8Array): Crl {
 
   const number = extensionValue(extensions, crlExtensions.crlNumber)?.integer(20);
   if (number === undefined || number.readUInt8(0) >= 0x80 || nextUpdate <= thisUpdate) throw fields.malformed();
-  for (const _ of crlEntries({ entries })); // each is read once, so that none is found malformed later
   return {
     ...signed,
     issuer,

@@ -6,7 +6,8 @@ import { type Authority, record } from '../context.ts';
 import { external } from '../crl-entries.ts';
 import { appendOrder } from '../orders.ts';
 import type { Fetch } from './fetch.ts';
-import { askOutside, type Word } from './word.ts';
+import { listsOf } from './lists.ts';
+import { askOutside, type Sources, type Word } from './word.ts';
 
 /** How often an outside authority is asked about a certificate, and again after it was not to be had; milliseconds. */
 export const interval = 300_000;
@@ -18,22 +19,16 @@ const old = 4 * interval;
 /**
  * Asks about every certificate whose time has come, and tells signer what changed, with the time at which its authority
  * said so. What is not to be had leaves everything as it is: the age of what is known stands in ca's status. A CRL that
- * several name is fetched once. @throws the first failure, when all were asked
+ * several name is fetched and read once. @throws the first failure, when all were asked
  */
 export async function pollOutside(authority: Authority, fetch: Fetch): Promise<void> {
   const { store, clock } = authority;
-  const fetched = new Map<string, Promise<Buffer>>();
-  const once: Fetch = (url, options) => {
-    if (options.post) return fetch(url, options);
-    const known = fetched.get(url) ?? fetch(url, options);
-    fetched.set(url, known);
-    return known;
-  };
   const due = await dueExternal(store.read, clock.now(), most);
-  await allOf(due.map((serialNumber) => pollOne(authority, once, serialNumber)));
+  const sources = { fetch, lists: listsOf(fetch, new Set(due)) };
+  await allOf(due.map((serialNumber) => pollOne(authority, sources, serialNumber)));
 }
 
-async function pollOne(authority: Authority, fetch: Fetch, serialNumber: string): Promise<void> {
+async function pollOne(authority: Authority, sources: Sources, serialNumber: string): Promise<void> {
   const { rows, store, clock } = authority;
   const [known, row] = await Promise.all([
     rows.certificates.find(store.read, { serialNumber }),
@@ -46,7 +41,7 @@ async function pollOne(authority: Authority, fetch: Fetch, serialNumber: string)
   let failure: unknown;
   if (!over) {
     try {
-      word = await askOutside(fetch, known.certificate, issuer, clock.now());
+      word = await askOutside(sources, known.certificate, issuer, clock.now());
     } catch (error) {
       failure = error;
     }

@@ -1,23 +1,21 @@
-import { KysoError } from '../../base/errors.ts';
 import { certificateAddresses } from '../../pki/addresses.ts';
-import { certificateFields } from '../../pki/certificate-fields.ts';
-import { crlEntries, readCrl } from '../../pki/crl-reader.ts';
 import { certIdMatches } from '../../pki/ocsp.ts';
 import { encodeOcspRequest, isAuthorisedOcsp, readOcspResponse } from '../../pki/ocsp-client.ts';
 import { readCertificate } from '../../pki/read.ts';
-import { isSignedBy } from '../../pki/signed.ts';
 import type { Fetch } from './fetch.ts';
+import { type Lists, refuse } from './lists.ts';
 
 /** What an outside authority says of a certificate, and when it said so. */
 export type Word = { state: 'none' | 'hold' | 'revoked'; reason: string; revokedAt: number | null; sourceAt: number };
 
-/** The most bytes of an answer, and how far its clock may be ahead of ours, in milliseconds. */
-const longest = { ocsp: 65_536, crl: 20_000_000 };
+/** The most bytes of an OCSP answer, and how far a source's clock may be ahead of ours, in milliseconds. */
+const longest = 65_536;
 const tolerance = 300_000;
 /** How long an OCSP answer counts that does not say until when. */
 const withoutEnd = 24 * 3_600_000;
 
-const refuse = (why: string) => new KysoError('document', `the outside authority's answer ${why}`);
+/** Where answers come from in one round. */
+export type Sources = { fetch: Fetch; lists: Lists };
 
 /**
  * Asks the certificate's own authority how it stands: its OCSP responder, or where it names none, its CRL. The answer is
@@ -25,12 +23,17 @@ const refuse = (why: string) => new KysoError('document', `the outside authority
  * @param issuer the certificate above, DER
  * @throws KysoError document — the answer does not hold, or the certificate names no source; unavailable
  */
-export async function askOutside(fetch: Fetch, certificate: Buffer, issuer: Buffer, now: number): Promise<Word> {
+export async function askOutside(
+  { fetch, lists }: Sources,
+  certificate: Buffer,
+  issuer: Buffer,
+  now: number,
+): Promise<Word> {
   const { ocsp, crls } = certificateAddresses(certificate);
   const plain = (urls: string[]) => urls.find((url) => url.startsWith('http://'));
   const [responder, list] = [plain(ocsp), plain(crls)];
   if (responder) return askResponder(fetch, responder, { certificate, issuer, now });
-  if (list) return readList(fetch, list, { certificate, issuer, now });
+  if (list) return consultList(lists, list, { certificate, issuer, now });
   throw refuse('is not to be had: the certificate names neither OCSP nor CRL over plain HTTP');
 }
 
@@ -38,7 +41,7 @@ type About = { certificate: Buffer; issuer: Buffer; now: number };
 
 async function askResponder(fetch: Fetch, url: string, { certificate, issuer, now }: About): Promise<Word> {
   const post = { type: 'application/ocsp-request', body: encodeOcspRequest(certificate, issuer) };
-  const response = readOcspResponse(await fetch(url, { most: longest.ocsp, post }));
+  const response = readOcspResponse(await fetch(url, { most: longest, post }));
   if ('error' in response) throw refuse(`is the error ${response.error}`);
   if (!isAuthorisedOcsp(response, issuer, new Date(now))) throw refuse('is not signed by who may');
   const { serialNumber } = readCertificate(certificate);
@@ -53,15 +56,11 @@ async function askResponder(fetch: Fetch, url: string, { certificate, issuer, no
   throw refuse('is that it does not know the certificate');
 }
 
-async function readList(fetch: Fetch, url: string, { certificate, issuer, now }: About): Promise<Word> {
-  const crl = readCrl(await fetch(url, { most: longest.crl }));
-  const { subject, spki } = certificateFields(issuer);
-  if (!crl.issuer.equals(subject) || !isSignedBy(crl, spki)) throw refuse('is a CRL of somebody else');
-  if (crl.distributionPoint !== undefined && crl.distributionPoint !== url) throw refuse('is another shard’s CRL');
-  const sourceAt = inForce(crl.thisUpdate, crl.nextUpdate, now);
-  const { serialNumber } = readCertificate(certificate);
-  for (const entry of crlEntries(crl)) if (entry.serialNumber === serialNumber) return { ...revoked(entry), sourceAt };
-  return { state: 'none', reason: 'good', revokedAt: null, sourceAt };
+async function consultList(lists: Lists, url: string, { certificate, issuer, now }: About): Promise<Word> {
+  const { thisUpdate, nextUpdate, entries } = await lists(url, issuer);
+  const sourceAt = inForce(thisUpdate, nextUpdate, now);
+  const entry = entries.get(readCertificate(certificate).serialNumber);
+  return entry ? { ...revoked(entry), sourceAt } : { state: 'none', reason: 'good', revokedAt: null, sourceAt };
 }
 
 function revoked({ reason, revokedAt }: { reason: string; revokedAt: Date }) {
