@@ -5,14 +5,18 @@ import t, { type Test } from 'tap';
 import { carryOut } from '../../src/ca/carry-out.ts';
 import { isPrivate, outsideFetch } from '../../src/ca/external/fetch.ts';
 import { importCertificate, waitingRequests } from '../../src/ca/external/import.ts';
+import { atOnce, listsOf } from '../../src/ca/external/lists.ts';
 import { again, interval, outsideHealth, pollOutside } from '../../src/ca/external/poll.ts';
 import { addTrustAnchor } from '../../src/ca/external/trust.ts';
+import { askOutside } from '../../src/ca/external/word.ts';
 import { startFeed } from '../../src/ca/feed.ts';
 import { hold, release, revoke } from '../../src/ca/revoke.ts';
 import { sandboxIssuer } from '../../src/ca/sandbox.ts';
 import type { FeedPayload, Order } from '../../src/ipc/feed.ts';
+import { certificateAddresses } from '../../src/pki/addresses.ts';
 import { assembleRequest, readRequest, requestInfo } from '../../src/pki/csr.ts';
 import { encodeName } from '../../src/pki/names.ts';
+import { readCertificate } from '../../src/pki/read.ts';
 import { newestFeedNumber } from '../../src/store/ca/feed-head.ts';
 import { caToken, type FakeSigner, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
 import { outcomes } from '../helpers/outcomes.ts';
@@ -137,14 +141,31 @@ await rulesOnBothEngines(t, {
     const name = (commonName: string) =>
       encodeName({ country: 'VN', commonName, organisation: 'X', organisationalUnits: [] });
     const own = signer.keys[0]!;
+    const signs = 'keyUsage=critical,digitalSignature\n';
     const { subject } = readRequest(request);
     const wrong: [string, Buffer, RegExp][] = [
       ['another key', ca.issue(requestingKey().requestFor(subject)), /no line waits/],
       ['another subject', ca.issue(own.requestFor(name('Ai đó'))), /missing.*too much/],
       ['a stranger’s', (await outsideCa(t)).issue(request), /no enrolled root/],
+      ['an authority’s', ca.issue(request, { ca: true }), /an authority/],
+      [
+        'for encryption',
+        ca.issue(request, { kind: 'keyUsage=critical,keyEncipherment\n' }),
+        /neither digitalSignature/,
+      ],
+      ['for nothing', ca.issue(request, { kind: '' }), /neither digitalSignature/],
+      [
+        'with a condition',
+        ca.issue(request, { kind: `${signs}1.2.3.4=critical,DER:0500\n` }),
+        /not known here: 1\.2\.3\.4/,
+      ],
     ];
     for (const [what, certificate, message] of wrong)
       await t.rejects(importCertificate(authority, certificate, [ca.issuing]), { kind: 'orderRefused', message }, what);
+    const shallow = await outsideCa(t, 'CA:TRUE,pathlen:0');
+    await addTrustAnchor(authority, shallow.root, 'tester');
+    const below = importCertificate(authority, shallow.issue(request), [shallow.issuing]);
+    await t.rejects(below, { kind: 'orderRefused', message: /no enrolled root/ }, 'a root that may have none between');
     const soon = ca.issue(request, { days: '1' });
     world.later(2 * 86_400_000);
     await t.rejects(importCertificate(authority, soon, [ca.issuing]), { message: /not valid now/ });
@@ -258,6 +279,33 @@ await rulesOnBothEngines(t, {
     await world.poll();
     t.match(await outsideHealth(authority), { failing: 0 });
   },
+});
+
+t.test('S92: a long list is read once for all who name it, and other work goes on meanwhile', async (t) => {
+  const ca = await outsideCa(t);
+  const { requestFor } = requestingKey();
+  const name = encodeName({ country: 'VN', commonName: 'Ánh', organisation: 'X', organisationalUnits: [] });
+  const certificates = Array.from({ length: 5 }, () => ca.issue(requestFor(name), { crlOnly: true }));
+  ca.revokeOthers(5 * atOnce);
+  ca.say(certificates[4]!, 'keyCompromise');
+  const url = certificateAddresses(certificates[0]!).crls[0]!;
+  const crl = await fetch(url, { most: 20_000_000 });
+  const lists = listsOf(async () => crl, new Set(certificates.map((der) => readCertificate(der).serialNumber)));
+  const sources = { fetch, lists };
+  let [turns, over] = [0, false];
+  const turn = () => {
+    turns += 1;
+    if (!over) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const words = await Promise.all(certificates.map((der) => askOutside(sources, der, ca.issuing, Date.now())));
+  over = true;
+  t.same(
+    words.map(({ state }) => state),
+    ['none', 'none', 'none', 'none', 'revoked'],
+  );
+  t.ok(turns >= 5, 'a turn for every part of the list');
+  t.ok(turns <= 10, `the list was read once: ${turns} turns`);
 });
 
 t.test('what stands in a certificate does not lead behind our walls', async (t) => {

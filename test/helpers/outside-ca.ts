@@ -12,7 +12,9 @@ export type OutsideCa = {
   root: Buffer;
   issuing: Buffer;
   /** A certificate (DER) over a PKCS#10 request (DER), which names OCSP and CRL, or the CRL alone. */
-  issue(request: Buffer, options?: { crlOnly?: boolean; days?: string; ca?: boolean }): Buffer;
+  issue(request: Buffer, options?: { crlOnly?: boolean; days?: string; ca?: boolean; kind?: string }): Buffer;
+  /** Revokes so many certificates that nobody has. */
+  revokeOthers(count: number): void;
   /** What OCSP and CRL say from now on: `V`, or the reason of a revocation. */
   say(certificate: Buffer, state: 'good' | 'keyCompromise' | 'certificateHold'): void;
   /** What the server does instead of answering, while it is set. */
@@ -22,7 +24,8 @@ export type OutsideCa = {
   answered: Buffer[];
 };
 
-export async function outsideCa(t: Test): Promise<OutsideCa> {
+/** @param above the basic constraints of its root, where they are others than an authority's without a limit */
+export async function outsideCa(t: Test, above = 'CA:TRUE'): Promise<OutsideCa> {
   const directory = mkdtempSync(join(tmpdir(), 'kyso-outside-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const at = (name: string) => join(directory, name);
@@ -34,11 +37,12 @@ export async function outsideCa(t: Test): Promise<OutsideCa> {
   writeFileSync(
     at('ca.cnf'),
     '[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncrlnumber=crlnumber\ncertificate=issuing.pem\nprivate_key=issuing.key\n' +
-      'default_md=sha256\ndefault_crl_days=1\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n',
+      'default_md=sha256\nunique_subject=no\ndefault_crl_days=1\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n',
   );
-  const extensions = 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n';
-  writeFileSync(at('authority.ext'), extensions);
+  const authority = (constraints: string) =>
+    `basicConstraints=critical,${constraints}\nkeyUsage=critical,keyCertSign,cRLSign\n`;
   for (const name of ['root', 'issuing']) {
+    writeFileSync(at('authority.ext'), authority(name === 'root' ? above : 'CA:TRUE'));
     openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', `${name}.key`);
     openssl('req', '-new', '-subj', `/O=Outside/CN=${name}`, '-key', `${name}.key`, '-out', `${name}.csr`);
     const signer =
@@ -96,11 +100,11 @@ export async function outsideCa(t: Test): Promise<OutsideCa> {
     instead: undefined,
     asked: [],
     answered: [],
-    issue(request, { crlOnly = false, days = '20', ca = false } = {}) {
+    issue(request, { crlOnly = false, days = '20', ca = false, kind } = {}) {
       writeFileSync(at('subject.csr'), request);
       const ocsp = crlOnly ? '' : `authorityInfoAccess=OCSP;URI:${url}/ocsp\n`;
-      const kind = ca ? extensions : 'keyUsage=critical,nonRepudiation\n';
-      writeFileSync(at('subject.ext'), `${kind}crlDistributionPoints=URI:${url}/ca.crl\n${ocsp}`);
+      const uses = ca ? authority('CA:TRUE') : 'keyUsage=critical,nonRepudiation\n';
+      writeFileSync(at('subject.ext'), `${kind ?? uses}crlDistributionPoints=URI:${url}/ca.crl\n${ocsp}`);
       openssl(
         ...['x509', '-req', '-inform', 'DER', '-in', 'subject.csr', '-CA', 'issuing.pem', '-CAkey', 'issuing.key'],
         ...['-CAcreateserial', '-days', days, '-extfile', 'subject.ext', '-out', 'subject.pem'],
@@ -108,6 +112,12 @@ export async function outsideCa(t: Test): Promise<OutsideCa> {
       const certificate = der('subject.pem');
       self.say(certificate, 'good');
       return certificate;
+    },
+    revokeOthers(count) {
+      for (let number = 0; number < count; number += 1) {
+        const serial = `7F${number.toString(16).toUpperCase().padStart(8, '0')}`;
+        entries.set(serial, ['R', '401231235959Z', '260101000000Z', serial, 'unknown', '/CN=x'].join('\t'));
+      }
     },
     say(certificate, state) {
       writeFileSync(at('said.der'), certificate);

@@ -14,6 +14,7 @@ import { type Authority, record } from '../context.ts';
 import { external } from '../crl-entries.ts';
 import { isExternal, subjectOf } from '../line.ts';
 import { appendOrder } from '../orders.ts';
+import { assertSubscriberCertificate } from './constraints.ts';
 import { chainToAnchor } from './trust.ts';
 
 const refuse = (why: string, cause?: unknown) => new KysoError('orderRefused', why, { cause });
@@ -33,7 +34,8 @@ export async function waitingRequests({ rows, store }: Authority) {
 
 /**
  * Takes the certificate that an outside authority issued for a line of ours, and orders signer to install it: it leads to
- * an enrolled root, is for the attested key of a line that waits for it, names the line's subject, and is valid now.
+ * an enrolled root, is for the attested key of a line that waits for it, names the line's subject, is a subscriber's, and
+ * is valid now.
  * Answers the line; the same certificate again is refused as known.
  * @throws KysoError orderRefused — what is wrong with it; document — it is no certificate
  */
@@ -46,6 +48,7 @@ export async function importCertificate(authority: Authority, certificate: Buffe
   const line = lines.find((candidate) => isExternal(candidate) && candidate.spki?.equals(spki));
   if (!line) throw refuse('no line waits for a certificate of this key');
   if (!isValidAt(fields, new Date(now))) throw refuse('the certificate is not valid now');
+  assertSubscriberCertificate(fields);
   const weakness = weaknessOf(spki);
   if (weakness) throw refuse(`the key is weak: ${weakness}`);
   const subject = await lineSubject(authority, line);

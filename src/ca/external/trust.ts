@@ -1,10 +1,10 @@
-import { X509Certificate } from 'node:crypto';
 import { sha256 } from '../../base/bytes.ts';
 import { KysoError } from '../../base/errors.ts';
 import { certificateFields } from '../../pki/certificate-fields.ts';
 import { isIssuedBy, isValidAt } from '../../pki/issued-by.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { type Authority, record } from '../context.ts';
+import { isAuthority } from './constraints.ts';
 
 type Parts = Pick<Authority, 'rows' | 'store'>;
 
@@ -38,7 +38,7 @@ export async function listTrustAnchors({ rows, store }: Parts) {
 
 /**
  * The way from a certificate to an enrolled root, issuers only, root last: each signed by the next, all of them
- * authorities that are valid now.
+ * authorities that are valid now and may have as many others below them (RFC 5280 §4.2.1.9).
  * @param offered certificates in any order, of which some may be on the way
  * @throws KysoError orderRefused — there is no such way
  */
@@ -48,24 +48,16 @@ export async function chainToAnchor({ rows, store }: Parts, certificate: Buffer,
   const [roots, others] = [usable(anchors), usable(offered)];
   const chain: Buffer[] = [];
   for (let current = certificate; chain.length < longest; ) {
-    const root = roots.find((candidate) => isIssuedBy(current, candidate));
+    const isAbove = (candidate: Buffer) => isAuthority(candidate, chain.length) && isIssuedBy(current, candidate);
+    const root = roots.find(isAbove);
     if (root) return [...chain, root];
-    const next = others.find((candidate) => !chain.includes(candidate) && isIssuedBy(current, candidate));
+    const next = others.find((candidate) => !chain.includes(candidate) && isAbove(candidate));
     if (!next) break;
     chain.push(next);
     current = next;
   }
   throw new KysoError(
     'orderRefused',
-    'no enrolled root is above this certificate: --chain names what stands between, kyso ca external trust add enrols a root',
+    'no enrolled root is above this certificate and may be: --chain names what stands between, kyso ca external trust add enrols a root',
   );
-}
-
-/** Whether its basic constraints make a certificate one of an authority. */
-function isAuthority(der: Buffer): boolean {
-  try {
-    return new X509Certificate(der).ca;
-  } catch {
-    return false;
-  }
 }
