@@ -5,11 +5,11 @@ import { newId } from '../base/ids.ts';
 import type { PkiUrls } from '../base/pki-urls.ts';
 import type { Backup } from '../hsm/backup-file.ts';
 import { openFeedHead } from '../store/ca/feed-head.ts';
-import type { CaStore } from '../store/ca/tables.ts';
+import type { CaStore, CaTx } from '../store/ca/tables.ts';
 import { authoritiesUnsealed } from '../store/ca/unsealed.ts';
 import { openLog } from '../store/log.ts';
 import { type CaToken, residentKey } from './ca-token.ts';
-import { openRows, record, settingNames } from './context.ts';
+import { type Authority, openRows, record, settingNames } from './context.ts';
 import { authorityId, authorityKinds, kinds, labelOf, tokenLabels } from './kinds.ts';
 import { type AuthorityNames, enterAuthority, makeAuthority, type NewAuthority } from './make-authority.ts';
 
@@ -19,6 +19,8 @@ export type CeremonyOptions = {
   clock: Clock;
   names: AuthorityNames;
   urls: PkiUrls;
+  /** The signer's (SPKI, DER), enrolled with the authority; without it by `enrolAttestationKey`. */
+  attestationKey?: Buffer;
   /** Kept with the store, so that what a rollover makes is added to it. */
   backup?: Backup;
   /**
@@ -38,7 +40,7 @@ export type CeremonyResult = { authorities: NewAuthority[]; feedKey: Buffer };
  * @throws KysoError nameRefused, lintRefused — a name cannot stand in a certificate
  */
 export async function initAuthority(options: CeremonyOptions): Promise<CeremonyResult> {
-  const { store, token, clock, names, backup } = options;
+  const { store, token, clock, names, backup, attestationKey } = options;
   // Asked without a MAC: the token may be another one than this store's.
   if ((await authoritiesUnsealed(store.read)).length > 0) throw alreadyThere();
   const rows = await openRows(store, token);
@@ -66,6 +68,7 @@ export async function initAuthority(options: CeremonyOptions): Promise<CeremonyR
         ...(text !== undefined && { record: sha256(text).toString('hex') }),
       },
     });
+    if (attestationKey) await enrol({ rows, clock }, tx, attestationKey);
   });
   return made;
 }
@@ -92,17 +95,19 @@ export async function enrolAttestationKey(
 ): Promise<void> {
   const { store, token, clock } = options;
   const rows = await openRows(store, token);
+  await store.write((tx) => enrol({ rows, clock }, tx, spki));
+}
+
+async function enrol({ rows, clock }: Pick<Authority, 'rows' | 'clock'>, tx: CaTx, spki: Buffer): Promise<void> {
   const value = spki.toString('base64');
-  await store.write(async (tx) => {
-    const known = await rows.settings.find(tx, { name: settingNames.attestationKey });
-    if (known?.value === value) return;
-    if (known) throw new KysoError('configuration', 'another attestation key is enrolled: this is not its signer');
-    const epoch = await rows.settings.find(tx, { name: settingNames.epoch });
-    if (!epoch) throw new KysoError('configuration', 'run "kyso ca init" first');
-    await rows.settings.insert(tx, { name: settingNames.attestationKey, value });
-    const detail = { attestationKey: sha256(spki).toString('hex') };
-    await record({ clock, epoch: epoch.value }, tx, { event: 'attestationKey.enrolled', result: 'done', detail });
-  });
+  const known = await rows.settings.find(tx, { name: settingNames.attestationKey });
+  if (known?.value === value) return;
+  if (known) throw new KysoError('configuration', 'another attestation key is enrolled: this is not its signer');
+  const epoch = await rows.settings.find(tx, { name: settingNames.epoch });
+  if (!epoch) throw new KysoError('configuration', 'run "kyso ca init" first');
+  await rows.settings.insert(tx, { name: settingNames.attestationKey, value });
+  const detail = { attestationKey: sha256(spki).toString('hex') };
+  await record({ clock, epoch: epoch.value }, tx, { event: 'attestationKey.enrolled', result: 'done', detail });
 }
 
 function alreadyThere(): KysoError {

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
-import { pemOf } from '../ca/authorities.ts';
-import { type CeremonyResult, enrolAttestationKey, initAuthority } from '../ca/ceremony.ts';
+import { type CeremonyResult, initAuthority } from '../ca/ceremony.ts';
 import { ceremonyRecord } from '../ca/ceremony-record.ts';
 import { residentKeys, tokenLabels } from '../ca/kinds.ts';
 import type { AuthorityNames } from '../ca/make-authority.ts';
@@ -12,11 +11,12 @@ import type { Backup } from '../hsm/backup-file.ts';
 import { describeToken } from '../hsm/init.ts';
 import { caDomain } from '../store/ca/tables.ts';
 import { assertCustody, type Custody, sandboxCustody } from './custody.ts';
+import { discardCeremony, finishCeremony, publish } from './finish-ceremony.ts';
 import { makeToken, writePublic } from './made.ts';
 import { readPin } from './secrets.ts';
 import { openDomain } from './stores.ts';
-import { assertNoToken, beginBackup, discardToken, fillToken } from './token-backup.ts';
-import { handOver, tierFor } from './users.ts';
+import { assertNoToken, beginBackup, fillToken } from './token-backup.ts';
+import { tierFor } from './users.ts';
 import { kysoVersion } from './version.ts';
 
 /** How the ceremony is held. */
@@ -37,7 +37,8 @@ const alone = (config: Config): CaCeremony => ({
 
 /**
  * `kyso ca init`: ca's token, its authorities and their backup, the signer's attestation key enrolled, and the record of
- * it all beside what others enrol. What somebody did not confirm never counted: its token is taken away.
+ * it all beside what others enrol. What somebody did not confirm never counted: its token is taken away. One that broke
+ * off after its authority was recorded is ended by the next run.
  * @throws KysoError configuration — signer has no key yet, ca has a token, too few persons or custodians
  */
 export async function initCa(config: Config, given: Partial<CaCeremony> = {}): Promise<void> {
@@ -48,10 +49,11 @@ export async function initCa(config: Config, given: Partial<CaCeremony> = {}): P
   const paths = pathsOf(config);
   if (!existsSync(paths.attestationKey))
     throw new KysoError('configuration', 'run kyso signer init first: ca enrols its attestation key');
+  if (await finishCeremony(config)) return;
   assertNoToken(config, 'ca');
   const begun = ceremony.custody === 'none' ? undefined : await beginBackup('ca', ceremony.custody);
   let backup: Backup | undefined;
-  let counts = false;
+  let confirmed: CeremonyResult | undefined;
   try {
     const token = await makeToken(config, 'ca', tier, async (access) => {
       backup = await fillToken(access, residentKeys, begun?.backup);
@@ -61,28 +63,32 @@ export async function initCa(config: Config, given: Partial<CaCeremony> = {}): P
     try {
       const { names } = ceremony;
       const custodians = begun?.custodians;
-      let record = '';
       const witness = async (made: CeremonyResult) => {
-        record = await recordOf(config, ceremony, made, { backup, custodians });
+        const record = await recordOf(config, ceremony, made, { backup, custodians });
         await ceremony.confirm(record, made);
+        confirmed = made;
+        // Before it counts: nothing could make them again.
+        writePublic(paths.caRecord(''), record);
+        if (backup) writePublic(paths.caBackup, JSON.stringify(backup));
         return record;
       };
-      const made = await initAuthority({ ...parts, names, urls: pkiUrls(config), ...(backup && { backup }), witness });
-      counts = true;
-      writePublic(paths.caRecord(''), record);
-      await enrolAttestationKey(parts, readFileSync(paths.attestationKey));
-      writePublic(paths.feedKey, made.feedKey);
-      writePublic(paths.rootCertificate, pemOf(made.authorities, 'root'));
+      const attestationKey = readFileSync(paths.attestationKey);
+      const keys = { attestationKey, ...(backup && { backup }) };
+      const made = await initAuthority({ ...parts, ...keys, names, urls: pkiUrls(config), witness });
+      await publish(config, store, made.feedKey);
     } finally {
       await token.stop();
       await store.close();
     }
   } catch (error) {
-    if (!counts) discardToken(config, 'ca');
-    throw error;
+    if (await discardCeremony(config, confirmed)) throw error;
+    throw new KysoError(
+      'configuration',
+      'the ceremony broke off when its authority was, or may have been, recorded: its token stays; mend what the cause ' +
+        'says and run "kyso ca init" again, which ends it',
+      { cause: error },
+    );
   }
-  if (backup) writePublic(paths.caBackup, JSON.stringify(backup));
-  handOver(paths.own('ca'), 'ca', tier);
 }
 
 async function recordOf(

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { sha256 } from '../../src/base/bytes.ts';
@@ -88,8 +88,19 @@ t.test(
       'and nothing of it is shown to others',
     );
 
+    mkdirSync(paths.feedKey);
     const held = hold();
-    t.equal(await held.done, 0);
+    await t.rejects(held.done, configuration(/run "kyso ca init" again/), 'broken off behind its commit');
+    t.ok(existsSync(paths.token('ca')), 'what counts keeps its token');
+    t.notOk(existsSync(paths.rootCertificate));
+    rmSync(paths.feedKey, { recursive: true });
+    rmSync(paths.caBackup);
+    const again = hold();
+    t.equal(await again.done, 0, 'the next run ends it');
+    t.notOk(
+      again.asked.some((question) => /share|fingerprint/.test(question)),
+      'without another ceremony',
+    );
     const record = readFileSync(paths.caRecord(''), 'utf8');
     t.ok(held.printed.includes(record), 'the record is printed');
     for (const name of [...persons, ...custodians]) t.match(record, name);
@@ -106,7 +117,7 @@ t.test(
     const backup = parseBackup(readFileSync(paths.caBackup, 'utf8'), 'backup', 'ca');
     t.strictSame(
       [backup.shares, backup.threshold, backup.secrets.length],
-      [3, 2, 8],
+      [3, 2, 9],
       'every key of the token is in it',
     );
     t.throws(
@@ -128,6 +139,7 @@ t.test(
     const created = leaves.find(({ event }) => event === 'authority.created');
     t.equal(created.detail.record, sha256(record).toString('hex'), 'the log has the hash of the record');
     t.equal(created.detail['root-1'], fingerprint);
+    t.ok(leaves.some(({ event }) => event === 'attestationKey.enrolled'));
     await t.rejects(hold().done, configuration(/is there already/), 'it is held once');
   },
 );
