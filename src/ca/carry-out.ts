@@ -82,12 +82,27 @@ async function finish(authority: Authority, lineHash: string): Promise<void> {
   });
 }
 
+/** Lines that `resumeLines` is carrying out, by the feed that they wait for. */
+const underWay = new WeakMap<Feed, Set<string>>();
+
 /**
- * Goes on with everything that a former life of this process began. Resolves when nothing of it is left.
+ * Goes on with everything that was begun and not ended, by a former life of this process or until something failed that
+ * may work again by now. Resolves when nothing of it is left. Called again meanwhile, it leaves alone what is under way.
  * @param onError is told what could not be carried out
  */
 export async function resumeLines(authority: Authority, feed: Feed, onError: (error: unknown) => void): Promise<void> {
   const { rows, store } = authority;
+  const busy = underWay.get(feed) ?? new Set();
+  underWay.set(feed, busy);
   const lines = await Promise.all(unfinished.map((status) => rows.lines.list(store.read, { status })));
-  await Promise.all(lines.flat().map(({ lineHash }) => carryOut(authority, feed, lineHash).catch(onError)));
+  const begun = new Set(lines.flat().map(({ lineHash }) => lineHash));
+  const idle = [...begun].filter((lineHash) => !busy.has(lineHash));
+  await Promise.all(
+    idle.map((lineHash) => {
+      busy.add(lineHash);
+      return carryOut(authority, feed, lineHash)
+        .catch(onError)
+        .finally(() => busy.delete(lineHash));
+    }),
+  );
 }

@@ -21,7 +21,7 @@ export type Issuer = {
    * @throws KysoError attestationInvalid, keyReused — signer's key for it was refused; a new line is needed
    */
   issue(line: SandboxLine): Promise<{ subscriber: string; credentialID: string }>;
-  /** Goes on with everything that a former life of this process began. Resolves when nothing of it is left. */
+  /** Goes on with everything that was begun and not ended, as `resumeLines`. */
   resume(): Promise<void>;
 };
 

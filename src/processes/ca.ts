@@ -51,7 +51,8 @@ export async function startCaProcess(boot: Boot) {
   });
   const feed = startFeed({ authority, signer, onError });
   const issuer = sandboxIssuer(authority, feed, onError);
-  void issuer.resume().catch(onError);
+  const resume = async () => void issuer.resume().catch(onError);
+  void resume();
   const crls = startCrlPublisher({ authority, onError });
   const begin = (lineHash: string) => void carryOut(authority, feed, lineHash).catch(onError);
   const time = watchClock(clock, mode === 'sandbox' ? undefined : kernelClock);
@@ -88,6 +89,7 @@ export async function startCaProcess(boot: Boot) {
   const running = [
     crls,
     every(1_000, () => resumeRevocations(authority)),
+    every(10_000, resume),
     every(5_000, () => pollOutside(authority, outside).finally(() => feed.wake())),
     every(1_000, async () => {
       if (config.store.engine === 'postgresql') await sequenceLeaves(store);

@@ -1,12 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { KysoError, kindOf } from '../../src/base/errors.ts';
 import { startFeed } from '../../src/ca/feed.ts';
 import { sandboxIssuer } from '../../src/ca/sandbox.ts';
 import type { Order } from '../../src/ipc/feed.ts';
 import { readCertificate } from '../../src/pki/read.ts';
-import { caToken, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
+import {
+  caToken,
+  fakeSigner,
+  line,
+  newAuthority,
+  ordered,
+  withIssuingKey,
+} from '../helpers/certification-authority.ts';
 import { dying } from '../helpers/dying.ts';
 import { refused } from '../helpers/refused.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
+import { until } from '../helpers/until.ts';
 
 const token = await caToken(t);
 const kindsOf = (orders: Order[]) => orders.map(({ kind }) => kind);
@@ -47,6 +57,45 @@ await rulesOnBothEngines(t, {
     t.teardown(() => feed.close());
     await t.rejects(sandboxIssuer(authority, feed, () => {}).issue(line), refused('attestationInvalid'));
     t.notOk(kindsOf(signer.orders).includes('certificate'));
+  },
+
+  'S74: what failed for a while is gone on with, and what is under way is left alone': async (t, stores) => {
+    const signer = fakeSigner();
+    const { authority, store } = await newAuthority(stores, token, signer);
+    const faults = { away: false };
+    const flaky = withIssuingKey(authority, async (tbs) => {
+      if (faults.away) throw new KysoError('tokenUnavailable', 'the token is away');
+      return authority.pki.issuerOf(line.keyType).key.sign(tbs);
+    });
+    signer.online = false;
+    const feed = startFeed({ authority: flaky, signer: signer.peer, onError: () => {} });
+    t.teardown(() => feed.close());
+    const failures: unknown[] = [];
+    let waits = 0;
+    const delivered = (number: number) => {
+      waits += 1;
+      return feed.delivered(number);
+    };
+    const issuer = sandboxIssuer(flaky, { ...feed, delivered }, (error) => failures.push(kindOf(error)));
+    const { lineHash } = await ordered(flaky, line);
+    const statusOf = async () => (await authority.rows.lines.find(store.read, { lineHash }))?.status;
+
+    faults.away = true;
+    const first = issuer.resume();
+    await until(() => waits === 1);
+    await Promise.race([issuer.resume(), delay(2_000)]);
+    t.strictSame(
+      [await statusOf(), waits, failures],
+      ['ordered', 1, []],
+      'a second call leaves alone what is under way',
+    );
+    signer.online = true;
+    await first;
+    t.strictSame(failures, ['tokenUnavailable'], 'and it was tried once');
+    t.not(await statusOf(), 'active');
+    faults.away = false;
+    await issuer.resume();
+    t.equal(await statusOf(), 'active', 'the next call ends it');
   },
 
   'S74, S89: a kill at any write ends in one key and one certificate after the restart': async (t, stores) => {
