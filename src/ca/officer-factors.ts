@@ -30,29 +30,43 @@ const failureLimit = 10;
 /**
  * Checks password (Argon2id) and one-time code together, and uses the code up: its step is claimed by one conditional
  * UPDATE, so of any number of parallel calls with one code exactly one gets past. A try is counted before it is made and
- * taken back when it was right, so tries that run in parallel, or that a crash cuts off, never exceed the limit.
+ * taken back when it was right, so tries that run in parallel, or that a crash cuts off, never exceed the limit. It is
+ * taken back, too, when it could not be judged, as while the token is away: that must lock nobody for good.
  * @throws KysoError officerInvalid — which factor was wrong, or whether there is such an officer, nobody learns
  * @throws KysoError officerLocked
+ * @throws KysoError tokenUnavailable, unavailable — the token or the store is away
  */
 export async function checkOfficer(authority: Authority, factors: OfficerFactors): Promise<CheckedOfficer> {
-  const { store, rows } = authority;
   const officer = await countTry(authority, factors.user);
-  const known = officer?.password ? parsePassword(officer.password) : decoyRecord(pinCost);
-  const right = await passwordMatches(factors.password, known);
-  if (!officer || !right) throw await refusal(authority, officer, 'officerInvalid');
-  const secret = await openSeed(authority, officer.id, officer.sealedTotp);
-  const replayed = await store.write(async (tx) => {
-    const step = matchStep(secret, factors.otp, authority.clock.now());
-    if (step === undefined) return false;
-    const claimed = await rows.officers.lock(tx, { id: officer.id, status: 'active' }, officerBeforeStep(tx, step));
-    if (claimed) await rows.officers.replace(tx, claimed, { lastStep: step, failures: 0, lockedUntil: 0 });
-    return claimed ? undefined : true;
+  const verdict = await judge(authority, officer, factors).catch(async (error: unknown) => {
+    await authority.store.write((tx) => takeBack(authority, tx, officer)).catch(() => {});
+    throw error;
   });
-  if (replayed !== undefined) throw await refusal(authority, officer, 'officerInvalid', replayed);
-  return vouch(officer.id);
+  if (officer && verdict === 'right') return vouch(officer.id);
+  throw await refusal(authority, officer, 'officerInvalid', verdict === 'replayed');
 }
 
-/** Counts a try of an active officer, and returns the row as it was; undefined where there is none to count for. */
+/** Fails only where it cannot tell: what is wrong for sure is said before anything that may fail. */
+async function judge(
+  authority: Authority,
+  officer: Officer | undefined,
+  { password, otp }: OfficerFactors,
+): Promise<'right' | 'wrong' | 'replayed'> {
+  const { store, rows, clock } = authority;
+  const known = officer?.password ? parsePassword(officer.password) : decoyRecord(pinCost);
+  const right = await passwordMatches(password, known);
+  if (!officer || !right) return 'wrong';
+  const secret = await openSeed(authority, officer.id, officer.sealedTotp);
+  const step = matchStep(secret, otp, clock.now());
+  if (step === undefined) return 'wrong';
+  return store.write(async (tx) => {
+    const claimed = await rows.officers.lock(tx, { id: officer.id, status: 'active' }, officerBeforeStep(tx, step));
+    if (claimed) await rows.officers.replace(tx, claimed, { lastStep: step, failures: 0, lockedUntil: 0 });
+    return claimed ? 'right' : 'replayed';
+  });
+}
+
+/** Counts a try of an active officer, and returns the row with it; undefined where there is none to count for. */
 async function countTry(authority: Authority, user: string): Promise<Officer | undefined> {
   const { store, rows, clock } = authority;
   const counted = await store.write(async (tx) => {
@@ -61,11 +75,19 @@ async function countTry(authority: Authority, user: string): Promise<Officer | u
     const now = clock.now();
     if (officer.lockedUntil > now) return { officer, locked: true };
     const failures = officer.failures + 1;
-    await rows.officers.replace(tx, officer, { failures, lockedUntil: lockedUntil(failures, failureLimit, now) });
-    return { officer, locked: false };
+    const until = lockedUntil(failures, failureLimit, now);
+    return { officer: await rows.officers.replace(tx, officer, { failures, lockedUntil: until }), locked: false };
   });
   if (counted?.locked) throw await refusal(authority, counted.officer, 'officerLocked');
   return counted?.officer;
+}
+
+/** Takes back the try that `counted` has, with the lock that it brought, unless a right one cleared all meanwhile. */
+async function takeBack({ rows }: Authority, tx: CaTx, counted: Officer | undefined): Promise<void> {
+  const row = counted && (await rows.officers.lock(tx, { id: counted.id }));
+  if (!row || row.failures === 0 || row.lastStep !== counted.lastStep) return;
+  const own = row.lockedUntil === counted.lockedUntil;
+  await rows.officers.replace(tx, row, { failures: row.failures - 1, ...(own && { lockedUntil: 0 }) });
 }
 
 /** Logs the refusal and makes the error. A right code that was used before is no guess, and counts as none (design §8). */
@@ -76,9 +98,7 @@ async function refusal(
   replayed = false,
 ): Promise<KysoError> {
   await authority.store.write(async (tx) => {
-    const row = officer && replayed ? await authority.rows.officers.lock(tx, { id: officer.id }) : undefined;
-    if (row && row.failures > 0 && row.lockedUntil === 0)
-      await authority.rows.officers.replace(tx, row, { failures: row.failures - 1 });
+    if (replayed) await takeBack(authority, tx, officer);
     const detail = { kind, replayed, officer: officer?.id ?? 'unknown' };
     await record(authority, tx, { event: 'officer.checked', result: 'refused', detail });
   });

@@ -82,10 +82,17 @@ export async function twoOfficers(
 export async function suspendOfficer(authority: Authority, user: string): Promise<void> {
   const { rows, store, mode } = authority;
   await store.write(async (tx) => {
-    const officer = await rows.officers.lock(tx, { user, role: 'officer' });
-    if (!officer) throw new KysoError('orderRefused', `there is no officer ${user}`);
-    if (officer.status === 'suspended') return;
-    const active = await rows.officers.list(tx, { role: 'officer', status: 'active' });
+    const all = await rows.officers.list(tx, { role: 'officer' });
+    const known = all.find((each) => each.user === user);
+    if (!known) throw new KysoError('orderRefused', `there is no officer ${user}`);
+    // All of them, always in one order: suspensions at the same time count one after the other.
+    const active: Officer[] = [];
+    for (const id of all.map((each) => each.id).sort()) {
+      const locked = await rows.officers.lock(tx, { id, status: 'active' });
+      if (locked) active.push(locked);
+    }
+    const officer = active.find(({ id }) => id === known.id);
+    if (!officer) return;
     if (mode !== 'sandbox' && active.length <= 2)
       throw new KysoError('orderRefused', 'two officers have to be left: add another one first');
     await rows.officers.replace(tx, officer, { status: 'suspended' });

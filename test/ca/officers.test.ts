@@ -1,6 +1,7 @@
 import t from 'tap';
+import { KysoError } from '../../src/base/errors.ts';
 import { type CheckedOfficer, checkOfficer, playOfficer } from '../../src/ca/officer-factors.ts';
-import { addOfficer, suspendOfficer } from '../../src/ca/officers.ts';
+import { addOfficer, newOfficer, suspendOfficer } from '../../src/ca/officers.ts';
 import { addOrganisation } from '../../src/ca/organisations.ts';
 import { caToken, fakeSigner, newAuthority } from '../helpers/certification-authority.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
@@ -41,6 +42,61 @@ await rulesOnBothEngines(t, {
     clock.advance(2 * 60_000);
     await t.resolves(check(now()), 'until the lock ends');
     t.match(await row(), { failures: 0, lockedUntil: 0 });
+  },
+
+  'S42: a try that could not be judged locks nobody, and a wrong one counts whatever fails': async (t, stores) => {
+    const clock = fakeClock();
+    const { store, open } = await newAuthority(stores, token, fakeSigner(), clock);
+    const authority = await open('production');
+    const { otpauthUri } = await addOfficer(authority, { user: 'an', name: 'An', password }, []);
+    const row = async () => (await authority.rows.officers.list(store.read, { user: 'an' }))[0]!;
+    const given = (changes: object = {}) => ({
+      user: 'an',
+      password,
+      otp: codeOf(otpauthUri, clock.now()),
+      ...changes,
+    });
+    const set = (failures: number) =>
+      store.write(async (tx) => {
+        const officer = await authority.rows.officers.lock(tx, { user: 'an' });
+        await authority.rows.officers.replace(tx, officer!, { failures });
+      });
+    const away = new KysoError('tokenUnavailable', 'the token is away');
+    const noToken = { ...authority, seedKey: () => Promise.reject(away) };
+    /** The store fails at the `fatal`th write of a call, and works again at the next. */
+    const failingAt = (fatal: number): typeof authority => {
+      let writes = 0;
+      const write: typeof store.write = (work) => {
+        writes += 1;
+        return writes === fatal ? Promise.reject(new KysoError('unavailable', 'the store is away')) : store.write(work);
+      };
+      return { ...authority, store: { ...store, write } };
+    };
+
+    await set(9);
+    await t.rejects(checkOfficer(noToken, given()), refused('tokenUnavailable'));
+    t.match(await row(), { failures: 9, lockedUntil: 0 }, 'the tenth in a row, while the token is away');
+    await t.rejects(checkOfficer(failingAt(2), given()), refused('unavailable'));
+    t.match(await row(), { failures: 9, lockedUntil: 0 }, 'or when the code could not be used up');
+    await t.rejects(checkOfficer(failingAt(2), given({ otp: '000000' })), refused('unavailable'));
+    t.match(await row(), { failures: 10 }, 'a wrong code counts, also where its refusal cannot be logged');
+  },
+
+  'design §8: of all officers who are suspended at once two are left': async (t, stores) => {
+    const { store, open } = await newAuthority(stores, token, fakeSigner());
+    const authority = await open('production');
+    const users = ['an', 'binh', 'chi', 'dung', 'giang', 'hoa'];
+    await store.write(async (tx) => {
+      for (const user of users)
+        await authority.rows.officers.insert(
+          tx,
+          newOfficer(authority, { id: user, user, name: user, role: 'officer' }),
+        );
+    });
+    const outcomes = await Promise.allSettled(users.map((user) => suspendOfficer(authority, user)));
+    t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 4);
+    const left = await authority.rows.officers.list(store.read, { status: 'active' });
+    t.equal(left.length, 2);
   },
 
   'design §8: outside a sandbox nobody is enrolled by one person': async (t, stores) => {
