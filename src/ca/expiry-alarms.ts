@@ -17,10 +17,10 @@ export type Expiring = {
   rollover: string;
 };
 
-/** Each that has no successor with a later end, soonest first. */
+/** Each that has no successor with a later end, soonest first; no responder of what has ended, about which nobody asks. */
 export function expiring(all: readonly CaAuthority[], now: number): Expiring[] {
   return all
-    .filter((each) => !all.some((other) => succeeds(other, each)))
+    .filter((each) => !all.some((other) => succeeds(other, each)) && !all.some((other) => outlives(each, other, now)))
     .flatMap(({ id, notAfter }) => {
       const threshold = thresholds.findLast((days) => notAfter - now < days * day);
       return threshold === undefined ? [] : [{ id, notAfter, threshold, rollover: partsOfId(id).kind }];
@@ -33,6 +33,11 @@ function succeeds(other: CaAuthority, { id, role, issuer, notAfter }: CaAuthorit
   const [own, theirs] = [partsOfId(id), partsOfId(other.id)];
   const sameDuty = own.kind === theirs.kind && (role !== 'ocsp' || issuer === other.issuer);
   return sameDuty && theirs.number > own.number && other.notAfter > notAfter;
+}
+
+/** A responder of an issuing authority that has ended gets no successor: everything it could be asked about has ended. */
+function outlives({ role, issuer }: CaAuthority, { id, notAfter }: CaAuthority, now: number): boolean {
+  return role === 'ocsp' && issuer === id && notAfter < now;
 }
 
 export type ExpiryAlarms = {

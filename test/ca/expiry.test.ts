@@ -82,6 +82,10 @@ await rulesOnBothEngines(t, {
     t.strictSame(ids(later), []);
     t.strictSame(ids({ ...later, issuer: 'issuing-rsa-2' }), ['ocsp-rsa-1']);
     t.strictSame(ids({ ...later, notAfter: old.notAfter }), ['ocsp-rsa-1', 'ocsp-rsa-2'].slice(0, 2));
+    const issuer = { ...pki.byId('issuing-rsa-1')!, notAfter: old.notAfter };
+    const after = (now: number) => expiring([issuer, old], now).map(({ id }) => id);
+    t.strictSame(after(issuer.notAfter), ['issuing-rsa-1', 'ocsp-rsa-1'], 'to its last second it is asked about');
+    t.strictSame(after(issuer.notAfter + 1), ['issuing-rsa-1'], 'the responder of what has ended needs no successor');
   },
 
   'S85: at start a chain that does not build, or a key that is not the token’s, is named': async (t, stores) => {
