@@ -46,7 +46,7 @@ const ConfigFile = Closed({
    */
   pki: Type.Optional(
     Closed({
-      url: Type.Optional(Type.String({ pattern: '^http://[^/?#]+(/[^?#]*[^/?#])?$' })),
+      url: Type.Optional(Type.String({ pattern: '^http://[^/?#]+(/[^?#]*)?$' })),
       listen: Type.Optional(
         Closed({
           host: Type.String({ minLength: 1 }),
@@ -143,6 +143,9 @@ export function checkConfig(content: unknown, directory: string, name = 'the con
       'configuration',
       `${name}: ${wrong} in http.trustedProxies is neither an address nor a network`,
     );
+  // What api serves; something in front may put more before it.
+  if (content.pki?.url && !content.pki.url.endsWith('/pki'))
+    throw new KysoError('configuration', `${name}: pki.url has to end in /pki, where api answers: ${content.pki.url}`);
   return Object.freeze({ ...content, directory: resolve(directory) });
 }
 

@@ -93,6 +93,8 @@ const unserved =
 /** @throws KysoError configuration — nothing can listen there */
 async function listen(app: FastifyInstance, host: string, port: number, help: string): Promise<void> {
   await app.listen({ host, port }).catch((cause: unknown) => {
-    throw new KysoError('configuration', `cannot listen on ${host}:${port}: ${help}`, { cause });
+    const forbidden = cause instanceof Error && 'code' in cause && cause.code === 'EACCES';
+    const why = forbidden ? `this user may not listen below 1024 (docs/operations.md); ${help}` : help;
+    throw new KysoError('configuration', `cannot listen on ${host}:${port}: ${why}`, { cause });
   });
 }

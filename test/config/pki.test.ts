@@ -24,8 +24,8 @@ t.test('where certificates say that their issuer, CRL and OCSP are', async (t) =
     ],
     [
       'as it is configured',
-      { http, pki: { url: 'http://pki.vn/kyso', listen: { host: '::', port: 8080 } } },
-      'http://pki.vn/kyso',
+      { http, pki: { url: 'http://pki.vn/kyso/pki', listen: { host: '::', port: 8080 } } },
+      'http://pki.vn/kyso/pki',
     ],
   ];
   for (const [name, config, base] of addresses) {
@@ -40,7 +40,7 @@ t.test('where certificates say that their issuer, CRL and OCSP are', async (t) =
 
 t.test('the timestamp service stands beside the rest', async (t) => {
   t.equal(pkiUrls({ http }).tsa, 'http://127.0.0.1:8700/tsa');
-  t.equal(pkiUrls({ http, pki: { url: 'http://pki.vn' } }).tsa, 'http://pki.vn/tsa');
+  t.equal(pkiUrls({ http, pki: { url: 'http://pki.vn/pki' } }).tsa, 'http://pki.vn/tsa');
 });
 
 t.test('an address that cannot stand in a certificate is refused', async (t) => {
@@ -50,8 +50,10 @@ t.test('an address that cannot stand in a certificate is refused', async (t) => 
   };
   t.ok(checkConfig({ ...good, pki: { url: 'http://pki.vn/pki', listen: { host: '::', port: 80 } } }, '/d'));
   const wrong: [string, unknown][] = [
-    ['over TLS: its check would need a check', { url: 'https://pki.vn' }],
-    ['a slash at its end', { url: 'http://pki.vn/' }],
+    ['over TLS: its check would need a check', { url: 'https://pki.vn/pki' }],
+    ['a slash at its end', { url: 'http://pki.vn/pki/' }],
+    ['a path that api does not serve', { url: 'http://pki.vn/kyso' }],
+    ['no path', { url: 'http://pki.vn' }],
     ['a query', { url: 'http://pki.vn/pki?a' }],
     ['no host', { url: 'http:///pki' }],
     ['port 0', { listen: { host: '::', port: 0 } }],
