@@ -10,7 +10,7 @@ import { openPki, type Pki } from './authorities.ts';
 import { type CaKey, type CaToken, residentKey } from './ca-token.ts';
 import { tokenLabels } from './kinds.ts';
 
-/** `sandbox`: ca issues over sandbox lines. `production`: it refuses until the desk's proofs exist (design §5). */
+/** `sandbox`: ca issues over sandbox lines. `production`: only over lists with all three proofs (docs/ca-proofs.md). */
 export type Mode = 'sandbox' | 'production';
 
 /** What every part of the certification authority works with. One per ca process. */
