@@ -19,7 +19,8 @@ export function evidenceFiles(request: string, found: Evidence): Record<string, 
     const number = index + 1;
     files[`certificate-${number}.der`] = Buffer.from(certificate, 'base64');
     files[`certificate-${number}.pem`] = pem(certificate);
-    files[`issuers-${number}.pem`] = issuers.slice(0, -1).map(pem).join('');
+    // openssl takes no file without a certificate.
+    if (issuers.length > 1) files[`issuers-${number}.pem`] = issuers.slice(0, -1).map(pem).join('');
     files[`root-${number}.pem`] = issuers.slice(-1).map(pem).join('');
   }
   for (const [index, message] of found.messages.entries()) {
@@ -38,6 +39,7 @@ function readme(request: string, { leaves, chains, messages }: Evidence): string
   const [chain, message] = [chains.length > 0, messages.length > 0];
   const at = Math.floor(Number(JSON.parse(leaves.at(-1)?.leaf ?? '{}').at) / 1000);
   const places = leaves.map(({ position }, index) => `leaf-${index + 1}.json ${position ?? 'not placed yet'}`);
+  const between = (chains[0]?.length ?? 0) > 2 ? '-untrusted issuers-1.pem ' : '';
   const nothing = `Nothing was signed in this request: there is no certificate and no word of ca that a result names.\n`;
   const signed = `What the signature relied on stands in the leaf whose result is "done":
   detail.certificate  SHA-256 of certificate-1.der, the certificate that the credential had at that moment
@@ -52,7 +54,7 @@ The authority signed its word (ECDSA P-256, SHA-256, over the bytes of the paylo
 
 The certificate at the time of the signature, up to the root (compare the root with the one that you trust):
 
-      openssl verify -x509_strict -attime ${at} -CAfile root-1.pem -untrusted issuers-1.pem certificate-1.pem
+      openssl verify -x509_strict -attime ${at} -CAfile root-1.pem ${between}certificate-1.pem
 
 A signature of this request, with the digest (bytes) that stands in hex under "hashes" of the leaf "intended"; for an
 RSA key add -pkeyopt digest:sha256, or the digest of the leaf's algorithm:

@@ -121,6 +121,15 @@ t.test('evidence of a signature', async (t) => {
       t.equal(printed[1]?.slice(0, 64), hashed?.toString('hex'), 'as the log has it');
       writeFileSync(join(directory, 'feed-payload-1.json'), found.messages[0]!.payload.replace('"number"', '"nimber"'));
       t.throws(() => obeyReadme(directory), 'a changed payload does not pass');
+
+      // The issuing authority's certificate, which the root itself issued, in the place of the holder's.
+      const short = evidenceFiles('the-request', { ...found, chains: [person.chain.slice(1)] });
+      t.notOk('issuers-1.pem' in short, 'nothing stands between');
+      const apart = t.testdir();
+      for (const [name, content] of Object.entries(short)) writeFileSync(join(apart, name), content);
+      const verify = /^ {6}(openssl verify .*)$/m.exec(String(short['README.txt']))![1]!;
+      const said = execFileSync('sh', ['-ec', verify], { cwd: apart, encoding: 'utf8' });
+      t.equal(said, 'certificate-1.pem: OK\n');
     },
 
     'what was changed in the store is not exported, and an unknown request is none': async (t, stores) => {
