@@ -10,8 +10,8 @@ import {
   PDFRef,
 } from '@cantoo/pdf-lib';
 import { sha256 } from '../base/bytes.ts';
+import { lastSignature } from './last-signature.ts';
 import { appendRevision } from './pdf-document.ts';
-import { lastSignature } from './signatures.ts';
 
 /** What a verifier of a later time needs: certificates, OCSP responses and CRLs, all DER. */
 export type ValidationData = { certificates: Uint8Array[]; ocsps: Uint8Array[]; crls: Uint8Array[] };
@@ -41,7 +41,7 @@ export function addValidationData(pdf: Buffer, data: ValidationData): Promise<Bu
 }
 
 /** The name of a signature under VRI: over the whole /Contents with its padding. Nothing rests on SHA-1 here. */
-function vriKey(contents: Buffer): string {
+export function vriKey(contents: Buffer): string {
   return createHash('sha1').update(contents).digest('hex').toUpperCase();
 }
 

@@ -1,51 +1,41 @@
-import { ParseSpeeds, PDFArray, PDFDict, PDFDocument, PDFName, type PDFObject } from '@cantoo/pdf-lib';
-
-const inCatalog = ['DSS', 'Extensions', 'Version'];
-const inStore = ['Certs', 'OCSPs', 'CRLs', 'VRI'];
+import {
+  decodePDFRawStream,
+  ParseSpeeds,
+  PDFArray,
+  PDFDict,
+  PDFDocument,
+  PDFName,
+  PDFRawStream,
+} from '@cantoo/pdf-lib';
+import { addValidationData, type ValidationData, vriKey } from './dss.ts';
+import type { PdfSignature } from './last-signature.ts';
 
 /**
- * Whether `after` shows the same document as `before`, with nothing but validation data added (EN 319 142-1 §5.4): every
- * object is as it was, except the catalog's entries for it, and the lists of the store, which may only grow.
+ * Whether what `pdf` has behind its newest signature is that signature's validation data as this kit appends it, byte for
+ * byte. Nothing less will do: a reader goes by the cross-reference, which could name other objects, none, or some that
+ * are hidden in streams.
+ * @param signed the beginning of `pdf` that the signature covers
  */
-export async function addsOnlyValidationData(before: Buffer, after: Buffer): Promise<boolean> {
-  const [old, now] = [await load(before), await load(after)];
-  const [{ Root, Info }, trailer] = [old.context.trailerInfo, now.context.trailerInfo];
-  if (trailer.Root !== Root || trailer.Info !== Info) return false;
-  const store = old.catalog.lookupMaybe(PDFName.of('DSS'), PDFDict);
-  const lists = inStore.map((key) => store?.get(PDFName.of(key)));
-  return old.context.enumerateIndirectObjects().every(([ref, object]) => {
-    const next = now.context.lookup(ref);
-    if (text(object) === text(next)) return true;
-    if (ref === Root) return differOnlyIn(object, next, inCatalog);
-    if (ref === old.catalog.get(PDFName.of('DSS')))
-      return differOnlyIn(object, next, inStore) && listsGrow(object, next);
-    return lists.includes(ref) && grows(object, next);
-  });
+export async function isValidationDataOf(signed: Buffer, { contents }: PdfSignature, pdf: Buffer): Promise<boolean> {
+  try {
+    const data = await validationDataOf(pdf, vriKey(contents));
+    return data !== undefined && (await addValidationData(signed, data)).equals(pdf);
+  } catch {
+    // It cannot be read, or nothing can be appended to `signed`.
+    return false;
+  }
 }
 
-const load = (pdf: Buffer) =>
-  PDFDocument.load(pdf, { updateMetadata: false, parseSpeed: ParseSpeeds.Fastest, forIncrementalUpdate: true });
-
-const text = (object: PDFObject | undefined): string => String(object);
-
-function differOnlyIn(before: PDFObject, after: PDFObject | undefined, keys: string[]): boolean {
-  if (!(before instanceof PDFDict) || !(after instanceof PDFDict)) return false;
-  const others = [...before.keys(), ...after.keys()].filter((key) => !keys.includes(key.decodeText()));
-  return others.every((key) => text(before.get(key)) === text(after.get(key)));
-}
-
-/** The lists that stand in the store itself. */
-function listsGrow(before: PDFObject, after: PDFObject | undefined): boolean {
-  const lists = inStore.map((key) =>
-    [before, after].map((store) => (store instanceof PDFDict ? store.get(PDFName.of(key)) : undefined)),
-  );
-  return lists.every(([old, now]) => old === undefined || text(old) === text(now) || grows(old, now));
-}
-
-/** What was in the list or dictionary is still there, at its place. */
-function grows(before: PDFObject, after: PDFObject | undefined): boolean {
-  if (before instanceof PDFDict && after instanceof PDFDict)
-    return before.keys().every((key) => text(before.get(key)) === text(after.get(key)));
-  if (!(before instanceof PDFArray) || !(after instanceof PDFArray)) return false;
-  return before.asArray().every((item, index) => text(item) === text(after.get(index)));
+/** What the store says of a signature, in its order. It is not to be relied on: whoever appended it may have written anything. */
+async function validationDataOf(pdf: Buffer, key: string): Promise<ValidationData | undefined> {
+  const { catalog } = await PDFDocument.load(pdf, { updateMetadata: false, parseSpeed: ParseSpeeds.Fastest });
+  const path = ['DSS', 'VRI', key];
+  const entry = path.reduce<PDFDict | undefined>((at, name) => at?.lookupMaybe(PDFName.of(name), PDFDict), catalog);
+  const list = (name: string) => {
+    const refs = entry?.lookupMaybe(PDFName.of(name), PDFArray);
+    return Array.from({ length: refs?.size() ?? 0 }, (_, index) =>
+      decodePDFRawStream(refs!.lookup(index, PDFRawStream)).decode(),
+    );
+  };
+  return entry && { certificates: list('Cert'), ocsps: list('OCSP'), crls: list('CRL') };
 }

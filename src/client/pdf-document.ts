@@ -9,6 +9,7 @@ import {
   PDFNumber,
 } from '@cantoo/pdf-lib';
 import { KysoError } from '../base/errors.ts';
+import { skipReferences } from './references.ts';
 
 const sentences = {
   notPdf: 'This is not a PDF: it has no %PDF header. Choose a PDF file.',
@@ -39,6 +40,7 @@ export async function appendRevision(
       parseSpeed: ParseSpeeds.Fastest,
     });
     const useObjectStreams = endsWithXrefStream(bytes, document.context.pdfFileDetails.prevStartXRef);
+    skipReferences(document.context, bytes);
     if (what === 'signature' && isClosed(document)) throw new KysoError('document', sentences.closed);
     await change(document);
     return Buffer.from((await document.commit({ useObjectStreams })).buffer);

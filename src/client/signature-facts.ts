@@ -1,8 +1,9 @@
 import { ParseSpeeds, PDFArray, PDFDict, PDFDocument, PDFName } from '@cantoo/pdf-lib';
 import { readSignatureTimestamp } from '../pki/cms-timestamp.ts';
 import { readTimestampToken } from '../pki/tsp-token.ts';
+import type { PdfSignature } from './last-signature.ts';
 import type { SignatureLevel } from './level.ts';
-import { newestSignature, type PdfSignature } from './signatures.ts';
+import { newestSignature } from './signatures.ts';
 
 /** What a signature carries, and how many certificates, OCSP responses and CRLs the document's store has. */
 export type SignatureFacts = PdfSignature & {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { lastSignature } from '../../src/client/signatures.ts';
+import { lastSignature } from '../../src/client/last-signature.ts';
 import { refused } from '../helpers/refused.ts';
 
 const sample = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'sample', 'giay-xac-nhan.pdf'));
