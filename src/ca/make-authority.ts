@@ -23,6 +23,8 @@ type Order = {
   /** Absent for a root, which signs its own. */
   issuer?: Signer;
   urls: PkiUrls;
+  /** The address of the issuer's first CRL where it has one: it stays, whatever `urls` says by now. */
+  crl?: string;
   /** Epoch milliseconds. */
   now: number;
 };
@@ -34,7 +36,8 @@ export type NewAuthority = Omit<AuthorityRow, 'version' | 'mac'>;
  * Makes the certificate of an authority, responder or time-stamping unit, linted as any other.
  * @throws KysoError nameRefused, lintRefused — nothing was signed
  */
-export async function makeAuthority({ kind, number, key, names, issuer, urls, now }: Order): Promise<NewAuthority> {
+export async function makeAuthority(order: Order): Promise<NewAuthority> {
+  const { kind, number, key, names, issuer, now } = order;
   const { role, profile, keyType, title } = kinds[kind];
   const id = authorityId(kind, number);
   const subject = {
@@ -47,7 +50,7 @@ export async function makeAuthority({ kind, number, key, names, issuer, urls, no
   const validity = validityOf(profile, 'new', now, end);
   const draft: CertificateDraft = {
     ...{ profile, procedure: 'new', serialNumber: newSerialNumber(), subject, publicKey: key.spki, ...validity },
-    ...(issuer && { issuer: issuer.certificate, urls: urlsOf(role, issuer.id, urls) }),
+    ...(issuer && { issuer: issuer.certificate, urls: urlsOf(role, issuer.id, order) }),
   };
   const certificate = await signLinted(await lint(draft), (issuer?.key ?? key).sign);
   return {
@@ -59,11 +62,11 @@ export async function makeAuthority({ kind, number, key, names, issuer, urls, no
 
 /**
  * A root answers no OCSP, and nobody asks for the status of a responder. The CRL is that of the issuer's first shard: an
- * issuer has few certificates of this kind.
+ * issuer has few certificates of this kind. It speaks for those only that name its address byte by byte.
  */
-function urlsOf(role: AuthorityRole, issuer: string, urls: PkiUrls): CertificateUrls {
+function urlsOf(role: AuthorityRole, issuer: string, { urls, crl }: Pick<Order, 'urls' | 'crl'>): CertificateUrls {
   const answered = role === 'tsa' && { ocsp: urls.ocsp };
-  return { caIssuers: urls.caIssuers(issuer), crl: urls.crl(shardId(issuer, 1)), ...answered };
+  return { caIssuers: urls.caIssuers(issuer), crl: crl ?? urls.crl(shardId(issuer, 1)), ...answered };
 }
 
 /** Records it, with a place for it in the CRL that its certificate names. */

@@ -9,6 +9,7 @@ import { type Authority, readSetting, record, settingNames } from './context.ts'
 import { type AuthorityKind, kinds, labelOf, partsOfId } from './kinds.ts';
 import { enterAuthority, makeAuthority, type NewAuthority } from './make-authority.ts';
 import { type Planned, planRollover } from './rollover-plan.ts';
+import { shardId } from './shards.ts';
 import { assertTwoPersons } from './two-persons.ts';
 
 /** A key that waits to be certified: the id of its authority, and the SHA-256 of its SPKI in hex. */
@@ -90,7 +91,8 @@ export function rollovers({ authority, token, version, keepBackup }: RolloverPar
       const signer = above && { ...above, key: await residentKey(token, labelOf(issuer)) };
       const { number } = partsOfId(id);
       const order = { kind: planned.kind, number, key, names, urls: authority.urls, now: clock.now() };
-      made.set(id, await makeAuthority({ ...order, ...(signer && { issuer: signer }) }));
+      const crl = (await rows.crlShards.find(store.read, { id: shardId(issuer, 1) }))?.url;
+      made.set(id, await makeAuthority({ ...order, ...(signer && { issuer: signer }), ...(crl && { crl }) }));
     }
     return [...made.values()];
   }

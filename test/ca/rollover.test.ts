@@ -1,5 +1,6 @@
 import t from 'tap';
 import { sha256 } from '../../src/base/bytes.ts';
+import { pkiUrlsAt } from '../../src/base/pki-urls.ts';
 import { initAuthority } from '../../src/ca/ceremony.ts';
 import { openAuthority } from '../../src/ca/context.ts';
 import { type AuthorityKind, labelOf } from '../../src/ca/kinds.ts';
@@ -138,5 +139,22 @@ await rulesOnBothEngines(t, {
       ...refused('configuration'),
       message: /rollover issuing-rsa first/,
     });
+  },
+
+  'S77: a rollover after the addresses changed names the CRL that its issuer has': async (t, stores) => {
+    const [store, token, clock] = [await stores.open(caDomain), await caToken(t), fakeClock()];
+    await initAuthority({ store, token, clock, ...ceremonyNames });
+    const urls = pkiUrlsAt('http://elsewhere.test/pki');
+    const authority = await openAuthority({ store, token, clock, mode: 'sandbox', urls });
+    const { prepare, confirm } = rollovers({ authority, token, version: '1', keepBackup: () => {} });
+    for (const kind of ['tsa', 'issuing-ec'] as const) await confirm(kind, await prepare(kind), []);
+    const crlOf = (id: string) => {
+      const text = authority.pki.byId(id)!.certificate.toString('latin1');
+      return text.match(/http:[ -~]*?\.crl/)?.[0];
+    };
+    const kept = ceremonyNames.urls;
+    t.equal(crlOf('tsa-2'), kept.crl('issuing-rsa-1/1'), 'of an issuing authority');
+    t.equal(crlOf('issuing-ec-2'), kept.crl('root-1/1'), 'of a root');
+    t.equal(crlOf('ocsp-ec-2'), urls.crl('issuing-ec-2/1'), 'what is new is where it is now');
   },
 });
