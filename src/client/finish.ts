@@ -13,6 +13,11 @@ export type FinishStep = 'timestamp' | 'embed' | 'validation data';
 export type FinishOptions = {
   /** Needed above B-B. */
   timestamp?: TimestampSource | undefined;
+  /**
+   * Root certificates (DER), with one of which the time-stamping authority's chain has to end, before any address in it
+   * is asked. Without them whoever answers at `timestamp` is believed.
+   */
+  timestampRoots?: readonly Uint8Array[] | undefined;
   /** What asks the addresses of authorities, in the stead of the kit's own: for proxies, mirrors and caches. */
   retrieve?: Retrieve | undefined;
   /** With `done` of `total` documents. */
@@ -30,7 +35,7 @@ export type FinishOptions = {
  */
 export async function finishPdfs(
   signed: readonly SignedContext[],
-  { timestamp, retrieve = overHttp, onStep }: FinishOptions = {},
+  { timestamp, timestampRoots: roots, retrieve = overHttp, onStep }: FinishOptions = {},
   kept: Collector = collector(retrieve),
 ): Promise<Buffer[]> {
   for (const { context, signature } of signed) checkSignature(context, signature);
@@ -40,7 +45,7 @@ export async function finishPdfs(
   for (const [index, { context, signature }] of signed.entries()) {
     if (context.level === 'B-B') continue;
     stepAt('timestamp', index);
-    timestamps[index] = await timestampOver(context, signature, timestamp, retrieve);
+    timestamps[index] = await timestampOver(context, signature, { source: timestamp, retrieve, roots });
   }
   const embedded = signed.map(({ context, signature }, index) => {
     stepAt('embed', index);

@@ -39,7 +39,7 @@ export type NamedPdf = { name: string; pdf: Uint8Array };
 /** Who signs, with which credential (the account's first by default), and what the signatures say and look like. */
 export type SignPdfOptions = Omit<SignatureDetails, 'signingTime'> &
   SignatureLook &
-  Pick<FinishOptions, 'retrieve'> & {
+  Pick<FinishOptions, 'retrieve' | 'timestampRoots'> & {
     /** B-LT by default. */
     level?: SignatureLevel | undefined;
     /** Where timestamps come from; by default the signing service itself, if it makes them. */
@@ -93,7 +93,7 @@ export async function signPdfs(documents: readonly NamedPdf[], options: SignPdfO
 }
 
 async function signWithToken(token: string, documents: readonly NamedPdf[], options: SignPdfOptions) {
-  const { client, onStep, level = 'B-LT', retrieve = overHttp } = options;
+  const { client, onStep, level = 'B-LT', retrieve = overHttp, timestampRoots } = options;
   onStep?.('credentials/list');
   const credentialID = await pickCredential(await client.credentialsList(token), options.credentialID, token);
 
@@ -121,7 +121,7 @@ async function signWithToken(token: string, documents: readonly NamedPdf[], opti
   const signatures = await client.signHash(token, { credentialID, SAD, hash, ...algorithm });
 
   const signed = prepared.map(({ context }, index) => ({ context, signature: signatures[index]! }));
-  return finishPdfs(signed, { timestamp, retrieve, onStep }, kept);
+  return finishPdfs(signed, { timestamp, timestampRoots, retrieve, onStep }, kept);
 }
 
 /** Found out before anybody is asked for a PIN. */

@@ -5,7 +5,7 @@ import { certificateFields } from '../pki/certificate-fields.ts';
 import { isValidAt } from '../pki/issued-by.ts';
 import { encodeTimestampRequest, messageImprint } from '../pki/tsp.ts';
 import { readTimestampResponse, readTimestampToken } from '../pki/tsp-token.ts';
-import { nameOf } from './chain.ts';
+import { completeChain, nameOf } from './chain.ts';
 import type { CscClient } from './csc-client.ts';
 import { LevelError } from './level.ts';
 import type { SigningContext } from './pades.ts';
@@ -31,15 +31,21 @@ export function cscTimestamps(client: CscClient, token: string): AskTimestamp {
     client.timestamp(token, { hash: imprint, hashAlgo: digests[digest].oid, nonce });
 }
 
+/** Where a timestamp is asked for, how, and with which roots (DER) its authority's chain has to end; any, where none are named. */
+export type TimestampOptions = {
+  source: TimestampSource | undefined;
+  retrieve: Retrieve;
+  roots?: readonly Uint8Array[] | undefined;
+};
+
 /**
  * A timestamp over a signature value (id-aa-timeStampToken, EN 319 122-1 §5.3), by the digest of the signature.
- * @throws LevelError — there is no source, it does not answer, or its token does not verify
+ * @throws LevelError — there is no source, it does not answer, its token does not verify, or its chain ends elsewhere
  */
 export async function timestampOver(
   { scheme: { digest }, chain }: SigningContext,
   signature: Uint8Array,
-  source: TimestampSource | undefined,
-  retrieve: Retrieve,
+  { source, retrieve, roots }: TimestampOptions,
 ): Promise<Timestamp> {
   if (!source) throw new LevelError('timestamp', 'No time-stamping service is named.');
   const question = { digest, imprint: createHash(digest).update(signature).digest(), nonce: newNonce() };
@@ -47,11 +53,28 @@ export async function timestampOver(
   try {
     const timestamp = verified(Buffer.from(await ask(question)), question);
     checkValidity(chain[0], timestamp.time);
-    return timestamp;
+    return roots ? { ...timestamp, chain: await anchored(timestamp.chain, chain, roots) } : timestamp;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new LevelError('timestamp', `There is no timestamp: ${why}`, { cause });
   }
+}
+
+/**
+ * The chain of who stamped, up to one of `roots`, of the certificates at hand: no address in any of them is asked.
+ * @param others that may be in between, such as the signer's
+ */
+async function anchored(
+  [own, ...carried]: Timestamp['chain'],
+  others: readonly Uint8Array[],
+  roots: readonly Uint8Array[],
+): Promise<Timestamp['chain']> {
+  const elsewhere = new KysoError('integrity', `the chain of ${nameOf(own)} does not end with a root that is trusted.`);
+  const chain = await completeChain([own], [...roots, ...carried, ...others], async () => {
+    throw elsewhere;
+  }).catch(() => Promise.reject(elsewhere));
+  if (!roots.some((root) => chain.at(-1)?.equals(root))) throw elsewhere;
+  return chain;
 }
 
 /** 64 bits, positive, and without leading zero bytes, so that it has one form as a number and as bytes. */

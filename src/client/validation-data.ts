@@ -25,9 +25,10 @@ export type Collector = {
 };
 
 /**
- * A collector that keeps chains and CRLs for its life, and asks for OCSP responses again each time. It asks no addresses
- * but those in the certificates of the chains given to it, each after it was verified that the next of the chain issued
- * it: nothing that stands in the document is followed.
+ * A collector that keeps chains and CRLs for its life, and asks for OCSP responses again each time. It asks addresses in
+ * the certificates of the chains given to it: for a missing issuer that of the certificate itself, for a status after it was
+ * verified that the next of the chain issued it. Whether a chain ends with a root that is trusted is the caller's
+ * question. Nothing that stands in the document is followed.
  */
 export function collector(retrieve: Retrieve): Collector {
   const chainsKept = new Map<string, CompleteChain>();

@@ -153,6 +153,54 @@ t.test('a certificate that is revoked, unknown to its responder, or on the CRL e
   t.notOk([...asked(), ...unknown.asked()].includes('credentials/authorize'));
 });
 
+t.test(
+  'with timestampRoots only an authority below one of them is taken, and no other address of it is asked',
+  async (t) => {
+    const { sign } = await asLan(t);
+    const der = (name: string) => pki.openssl(`x509 -in ${name}.pem -outform DER`);
+    const subject = ['-subj', '/C=VN/CN=Kyso test root'];
+    pki.openssl(
+      'req -config openssl.cnf -x509 -extensions ca -newkey rsa:2048 -nodes -keyout r.key -out r.pem',
+      ...subject,
+    );
+    const elsewhere = noTimestamp(/the chain of Kyso test tsa does not end with a root that is trusted/);
+    for (const [what, timestampRoots] of Object.entries({
+      'another root of the same name': [der('r')],
+      'the issuing authority, which is no root': [der('issuing')],
+      none: [],
+    })) {
+      // The signer's status is asked before; what comes after the timestamp is not.
+      services.asked.length = 0;
+      await t.rejects(sign({ timestampRoots }), elsewhere, what);
+      t.equal(services.asked.at(-1), '/tsa', what);
+    }
+    const signed = await sign({ timestampRoots: [der('r'), der('root')] });
+    t.same(complaintsFromStore(signed), []);
+    // A self-made authority, with everything that hangs together, whose certificates name our addresses.
+    const own = ['-subj', '/C=VN/CN=Kyso test tsa'];
+    pki.openssl('req -config openssl.cnf -nodes -newkey rsa:2048 -keyout own.key -new -out own.csr', ...own);
+    pki.openssl(
+      'x509 -req -in own.csr -CA r.pem -CAkey r.key -extfile openssl.cnf -extensions tsa -days 30 -out own.pem',
+    );
+    const selfMade: Planted = (asked) => {
+      const { nonce, ...request } = readTimestampRequest(asked);
+      const facts = { policy: '1.2.3', messageImprint: request.messageImprint, serialNumber: 7, genTime: new Date() };
+      const tst = timestampTst({ ...facts, ...(nonce && { nonce }) });
+      const attributes = timestampAttributes(tst, der('own'));
+      const key = createPrivateKey(readFileSync(join(pki.directory, 'own.key')));
+      const signature = signWith('SHA-256', attributes, key);
+      const chain = [der('own'), der('r')] as const;
+      return timestampResponse(assembleTimestampToken({ tst, attributes, signature, chain, certReq: true }));
+    };
+    await planted('/tsa', selfMade, async () => {
+      services.asked.length = 0;
+      await t.rejects(sign({ timestampRoots: [der('root')] }), elsewhere);
+      t.equal(services.asked.at(-1), '/tsa');
+      await t.resolves(sign({ timestampRoots: [der('r')], level: 'B-T' }), 'the token itself is sound');
+    });
+  },
+);
+
 t.test('without a time-stamping service: said before the PIN, and never a lower level instead', async (t) => {
   const info = { body: { ...serviceInfo, methods: ['signatures/signHash'] } };
   const { sign, asked } = await asLan(t, ec, ({ method }) => (method === 'info' ? info : undefined));
