@@ -21,6 +21,8 @@ export type CaAuthority = {
   /** Epoch milliseconds; both seconds belong to it. */
   notBefore: number;
   notAfter: number;
+  /** Its certificate is revoked or on hold, as of the last `reload`: it does nothing new. */
+  revoked: boolean;
   key: CaKey;
 };
 
@@ -40,7 +42,7 @@ export type Pki = {
   byId(id: string): CaAuthority | undefined;
   /** Also those that have ended, oldest first. */
   all(): CaAuthority[];
-  /** Takes in what a rollover made. @throws KysoError as `openPki`; what was there stays */
+  /** Takes in what a rollover made, and what was revoked. @throws KysoError as `openPki`; what was there stays */
   reload(): Promise<void>;
 };
 
@@ -62,11 +64,17 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const now = () => parts.clock.now();
 
   function current(fits: (authority: CaAuthority) => boolean, name: string, kind: string): CaAuthority {
-    const newest = known.filter(fits).at(-1);
-    if (newest && newest.notAfter >= now()) return newest;
-    const ended = newest ? `${newest.id} ended on ${new Date(newest.notAfter).toISOString()}` : `there is none`;
-    throw new KysoError('configuration', `no ${name} can be used, ${ended}: run kyso ca rollover ${kind}`);
+    const fitting = known.filter(fits);
+    const newest = fitting.findLast((each) => !isRevoked(each)) ?? fitting.at(-1);
+    if (newest && newest.notAfter >= now() && !isRevoked(newest)) return newest;
+    const why = newest ? whyNot(newest) : 'there is none';
+    throw new KysoError('configuration', `no ${name} can be used, ${why}: run kyso ca rollover ${kind}`);
   }
+  /** Also the time-stamping unit of an issuing authority that is; a responder answers for its issuer all the same. */
+  const isRevoked = ({ revoked, role, issuer }: CaAuthority) =>
+    revoked || (role === 'tsa' && known.some(({ id, revoked }) => id === issuer && revoked));
+  const whyNot = (each: CaAuthority) =>
+    isRevoked(each) ? `${each.id} is revoked` : `${each.id} ended on ${new Date(each.notAfter).toISOString()}`;
   const newest = (kind: string) => current(({ id }) => partsOfId(id).kind === kind, kind, kind);
   const responderOf = (issuing: CaAuthority) =>
     current(
@@ -100,12 +108,15 @@ async function readAuthorities({ store, rows, clock, keyOf }: PkiParts): Promise
   const ordered = found.sort((a, b) => number(a) - number(b) || a.createdAt - b.createdAt);
   return Promise.all(
     ordered.map(async (row) => {
-      const { id, role, certificate, issuer, notBefore, notAfter } = row;
+      const { id, role, certificate, issuer, notBefore, notAfter, serialNumber } = row;
       const ended = notAfter < clock.now();
       const key = ended ? endedKey(row) : await keyOf(row.label);
       if (!key.spki.equals(spkiOf(certificate))) throw anotherKey(id);
       const chain = chainOf(row, ordered).map((above) => above.certificate);
-      return { ...{ id, role: role as AuthorityRole, certificate, chain, issuer, notBefore, notAfter }, key };
+      // It has a row among the certificates once somebody asked to revoke it.
+      const revocation = (await rows.certificates.find(store.read, { serialNumber }))?.revocation ?? 'none';
+      const times = { notBefore, notAfter, revoked: revocation !== 'none' };
+      return { ...{ id, role: role as AuthorityRole, certificate, chain, issuer }, ...times, key };
     }),
   );
 }

@@ -51,7 +51,9 @@ function statusOf(state: CertificateState): OcspStatus {
 function responderOf({ pki, clock }: Pick<Authority, 'pki' | 'clock'>, issuer: CaAuthority): CaAuthority {
   const responder = pki
     .all()
-    .findLast(({ role, issuer: by, notAfter }) => role === 'ocsp' && by === issuer.id && notAfter >= clock.now());
+    .findLast((each) => each.role === 'ocsp' && each.issuer === issuer.id && answers(each, clock.now()));
   if (!responder) throw new KysoError('configuration', `${issuer.id} has no OCSP responder now: run kyso ca rollover`);
   return responder;
 }
+
+const answers = ({ notAfter, revoked }: CaAuthority, now: number) => notAfter >= now && !revoked;

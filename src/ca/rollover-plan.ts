@@ -9,7 +9,7 @@ export type Planned = { id: string; kind: AuthorityKind; issuer: string };
  * What a rollover of `kind` makes. A new issuing authority gets a responder of its own; a new responder is made for each
  * issuing authority of its family that has not ended, since also those before the newest are asked about.
  * @param taken ids that are not to be used
- * @throws KysoError configuration — there is no issuer that has not ended
+ * @throws KysoError configuration — there is no issuer that has not ended and is not revoked
  */
 export function planRollover(
   all: CaAuthority[],
@@ -32,15 +32,16 @@ export function planRollover(
   const { role, issuer } = kinds[kind];
   if (role === 'root') return [{ id, kind, issuer: id }];
   const issuers = living(issuer);
-  const newest = issuers.at(-1);
+  const newest = all.findLast((each) => issuers.includes(each.id) && !each.revoked)?.id;
+  // What a revoked authority issued is asked about as before.
+  if (role === 'ocsp' && issuers.length > 0)
+    return issuers.map((above, index) => ({ id: index === 0 ? id : next(kind), kind, issuer: above }));
   if (!newest)
     throw new KysoError(
       'configuration',
       `no ${issuer} is left to sign a new ${kind}: run kyso ca rollover ${issuer} first`,
     );
   if (role === 'tsa') return [{ id, kind, issuer: newest }];
-  if (role === 'ocsp')
-    return issuers.map((above, index) => ({ id: index === 0 ? id : next(kind), kind, issuer: above }));
   const responder: AuthorityKind = kind === 'issuing-rsa' ? 'ocsp-rsa' : 'ocsp-ec';
   return [
     { id, kind, issuer: newest },

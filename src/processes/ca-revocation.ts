@@ -17,10 +17,15 @@ type Room = { authority: Authority; feed: Feed; crls: CrlPublisher };
 
 /** Revocation, and what of it everybody may have. */
 export function revocationHandlers({ authority, feed, crls }: Room) {
-  /** Signer and the CRL hear of it now, also when the second half failed: the first one stands. */
+  /**
+   * Signer and the CRL hear of it now, also when the second half failed: the first one stands. An authority's own is not
+   * answered before this process stops, or begins again, to work with it.
+   */
   const announced = async (work: Promise<Standing>): Promise<Answer> => {
     try {
-      return standingOf(await work);
+      const standing = await work;
+      if (authority.pki.byId(standing.credential)) await authority.pki.reload();
+      return standingOf(standing);
     } finally {
       feed.wake();
       crls.wake();

@@ -96,6 +96,8 @@ export async function startCaProcess(boot: Boot) {
     }),
     every(500, reportChanges(time)),
     every(60_000, async () => alarms.check()),
+    // The end of a revocation that was interrupted may have been an authority's own.
+    every(60_000, () => authority.pki.reload()),
   ];
   return {
     async stop() {

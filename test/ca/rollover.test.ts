@@ -1,13 +1,18 @@
+import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { sha256 } from '../../src/base/bytes.ts';
 import { pkiUrlsAt } from '../../src/base/pki-urls.ts';
 import { initAuthority } from '../../src/ca/ceremony.ts';
 import { openAuthority } from '../../src/ca/context.ts';
+import type { CrlPublisher } from '../../src/ca/crl-publisher.ts';
+import type { Feed } from '../../src/ca/feed.ts';
 import { type AuthorityKind, labelOf } from '../../src/ca/kinds.ts';
+import { signOcsp } from '../../src/ca/ocsp-answer.ts';
 import { rollovers } from '../../src/ca/rollover.ts';
 import { planRollover } from '../../src/ca/rollover-plan.ts';
 import { newBoxKeyPair } from '../../src/crypto/hpke.ts';
 import { type Backup, backupKeyOf } from '../../src/hsm/backup-file.ts';
+import { revocationHandlers } from '../../src/processes/ca-revocation.ts';
 import { caDomain } from '../../src/store/ca/tables.ts';
 import { openssl, pemFiles } from '../helpers/authority.ts';
 import { caToken, ceremonyNames } from '../helpers/certification-authority.ts';
@@ -156,5 +161,53 @@ await rulesOnBothEngines(t, {
     t.equal(crlOf('tsa-2'), kept.crl('issuing-rsa-1/1'), 'of an issuing authority');
     t.equal(crlOf('issuing-ec-2'), kept.crl('root-1/1'), 'of a root');
     t.equal(crlOf('ocsp-ec-2'), urls.crl('issuing-ec-2/1'), 'what is new is where it is now');
+  },
+
+  'S84: what is revoked or on hold does nothing new; the one before it, or a rollover, does': async (t, stores) => {
+    const [store, token, clock] = [await stores.open(caDomain), await caToken(t), fakeClock()];
+    await initAuthority({ store, token, clock, ...ceremonyNames });
+    const open = () => openAuthority({ store, token, clock, mode: 'sandbox', urls: ceremonyNames.urls });
+    const authority = await open();
+    const { pki } = authority;
+    const quiet = { wake: () => {} };
+    const handlers = revocationHandlers({ authority, feed: quiet as Feed, crls: quiet as CrlPublisher });
+    const by = { level: 'operator', name: 'test' } as const;
+    const targetOf = (id: string) => ({
+      serialNumber: new X509Certificate(pki.byId(id)!.certificate).serialNumber.toUpperCase(),
+    });
+    const revoke = (id: string) =>
+      handlers['certificate.revoke']({ target: targetOf(id), by, reason: 'keyCompromise' });
+    const { prepare, confirm } = rollovers({ authority, token, version: '1', keepBackup: () => {} });
+    const over = async (kind: AuthorityKind) => (await confirm(kind, await prepare(kind), [])).ids;
+    const mend = (id: string, kind: string) => ({
+      ...refused('configuration'),
+      message: new RegExp(`${id} is revoked: run kyso ca rollover ${kind}$`),
+    });
+    const answer = () => signOcsp(authority, pki.byId('issuing-ec-1')!, { answers: [], thisUpdate: 0, nextUpdate: 0 });
+
+    await handlers['certificate.hold']({ target: targetOf('tsa-1'), by, reason: 'deviceLost' });
+    t.throws(() => pki.timestamper(), mend('tsa-1', 'tsa'));
+    await handlers['certificate.release']({ target: targetOf('tsa-1'), by });
+    t.equal(pki.timestamper().id, 'tsa-1', 'good again');
+
+    await revoke('ocsp-ec-1');
+    t.throws(() => pki.issuerOf('EC-P256').responder(), mend('ocsp-ec-1', 'ocsp-ec'));
+    await t.rejects(answer(), refused('configuration'), 'no answer is signed by it');
+    t.strictSame(await over('ocsp-ec'), ['ocsp-ec-2']);
+    t.equal(pki.issuerOf('EC-P256').responder().id, 'ocsp-ec-2');
+    await t.resolves(answer());
+
+    await over('issuing-rsa');
+    await revoke('issuing-rsa-2');
+    t.equal(pki.issuerOf('RSA-2048').id, 'issuing-rsa-1', 'the one before it is good');
+    await revoke('issuing-rsa-1');
+    t.throws(() => pki.issuerOf('RSA-2048'), mend('issuing-rsa-2', 'issuing-rsa'));
+    t.throws(() => pki.timestamper(), mend('tsa-1', 'tsa'), 'nor may what it vouched for go on');
+    await t.rejects(prepare('tsa'), { ...refused('configuration'), message: /rollover issuing-rsa first/ });
+    const restarted = (await open()).pki;
+    t.throws(() => restarted.issuerOf('RSA-2048'), mend('issuing-rsa-2', 'issuing-rsa'), 'also after a start');
+    await over('issuing-rsa');
+    await over('tsa');
+    t.strictSame([pki.issuerOf('RSA-2048').id, pki.timestamper().issuer], ['issuing-rsa-3', 'issuing-rsa-3']);
   },
 });
