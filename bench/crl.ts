@@ -69,7 +69,7 @@ try {
   const serialNumber = newSerialNumber();
   await store.write((tx) =>
     rows.certificates.insert(tx, {
-      ...{ serialNumber, credential: 'x', profile: 'individual', subject: '{}', spki: Buffer.alloc(1) },
+      ...{ serialNumber, credential: 'x', profile: 'individual', policies: '[]', subject: '{}', spki: Buffer.alloc(1) },
       ...{ notBefore: revokedAt, notAfter, tbs: Buffer.alloc(1), status: 'issued', certificate: Buffer.alloc(1) },
       ...{ authority: issuer, shard: last, revocation: 'none', reason: null, revokedBy: null, revokedAt: null },
       createdAt: revokedAt,

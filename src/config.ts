@@ -10,6 +10,9 @@ import { type PkiUrls, pkiUrlsOf } from './base/pki-urls.ts';
 const Closed = <P extends Record<string, Type.TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 
+/** An object identifier, as numbers. */
+const oid = '([01]\\.[1-3]?[0-9]|2\\.(0|[1-9][0-9]{0,14}))(\\.(0|[1-9][0-9]{0,14})){0,30}';
+
 /** How the token of one process differs from what `pkcs11` says for both. */
 const TokenPlace = Closed({
   module: Type.Optional(Type.String({ minLength: 1 })),
@@ -53,12 +56,18 @@ const ConfigFile = Closed({
           port: Type.Integer({ minimum: 1, maximum: 65_535 }),
         }),
       ),
+      /** What subscribers' certificates show of the line's subject (`pki/profiles.ts`). Without it `individual`. */
+      profile: Type.Optional(Type.Enum(['individual', 'individualVgca', 'individualCccd'])),
+      /** OIDs of the policies that they are issued under; any but anyPolicy, each once. Without them none. */
+      policies: Type.Optional(
+        Type.Array(Type.String({ pattern: `^(?!2\\.5\\.29\\.32\\.0$)${oid}$` }), { maxItems: 8, uniqueItems: true }),
+      ),
     }),
   ),
   /** Outside authorities: whether their OCSP and CRLs may be fetched from private addresses; not otherwise. */
   external: Type.Optional(Closed({ privateAddresses: Type.Boolean() })),
   /** Timestamps: the OID of the policy under which they are given. Without it one that stands for an example. */
-  tsa: Type.Optional(Closed({ policy: Type.String({ pattern: '^[012](\\.(0|[1-9][0-9]{0,14})){1,31}$' }) })),
+  tsa: Type.Optional(Closed({ policy: Type.String({ pattern: `^${oid}$` }) })),
   /** The ways out. A sandbox without this sends to its own catcher. Passwords come as secrets, never from here. */
   notify: Type.Optional(
     Closed({

@@ -19,7 +19,8 @@ export async function authorityCertificate(
   const { id, issuer, role, certificate, notBefore, notAfter, createdAt } = known;
   const { tbs, spki } = certificateFields(certificate);
   await rows.certificates.insertOnce(tx, {
-    ...{ serialNumber, credential: id, profile: role, subject: readCertificate(certificate).subjectDN, spki, tbs },
+    ...{ serialNumber, credential: id, profile: role, policies: '[]', spki, tbs },
+    subject: readCertificate(certificate).subjectDN,
     // Where its certificate says: authorities are entered in the first shard of their issuer.
     ...{ notBefore, notAfter, status: 'issued', certificate, authority: issuer, shard: shardId(issuer, 1), createdAt },
     ...{ revocation: 'none', reason: null, revokedBy: null, revokedAt: null },

@@ -5,7 +5,7 @@ import type { CaCheckContract, CheckedCertificate } from '../ipc/ca-check-contra
 import type { Handlers } from '../ipc/contract.ts';
 import { certificateFields } from '../pki/certificate-fields.ts';
 import { brokenRule } from '../pki/lint.ts';
-import { profiles } from '../pki/profiles.ts';
+import { profileNamed } from '../pki/profiles.ts';
 import type { IssuedCertificate } from '../store/ca/tables.ts';
 import { leavesAfter } from '../store/log.ts';
 import type { Authority } from './context.ts';
@@ -62,7 +62,7 @@ async function checkedCertificate(authority: Authority, row: IssuedCertificate):
 async function problemsOf(authority: Authority, row: IssuedCertificate, certificate: Buffer): Promise<string[]> {
   const { rows, store, pki } = authority;
   const issuer = pki.byId(row.authority);
-  const profile = Object.values(profiles).find(({ name }) => name === row.profile);
+  const profile = profileNamed(row.profile);
   if (!issuer || !profile) return [`its authority ${row.authority} or profile ${row.profile} is unknown`];
   const shard = await rows.crlShards.find(store.read, { id: row.shard });
   if (!shard) return [`its CRL shard ${row.shard} is unknown`];
@@ -73,7 +73,8 @@ async function problemsOf(authority: Authority, row: IssuedCertificate, certific
   const key = await rows.keys.find(store.read, { spkiHash: sha256(row.spki).toString('hex') });
   const broken = brokenRule(certificate, {
     ...{ profile, procedure: line?.procedure === 'renew' ? 'renewed' : 'new', serialNumber: row.serialNumber },
-    ...{ subject: JSON.parse(row.subject), publicKey: row.spki, issuer: issuer.certificate },
+    ...{ subject: JSON.parse(row.subject), policies: JSON.parse(row.policies) },
+    ...{ publicKey: row.spki, issuer: issuer.certificate },
     ...{ notBefore: new Date(row.notBefore), notAfter: new Date(row.notAfter) },
     urls: { caIssuers: urls.caIssuers(row.authority), ocsp: urls.ocsp, crl: urls.crl(row.shard) },
   });

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { KysoError } from '../base/errors.ts';
 import type { PkiUrls } from '../base/pki-urls.ts';
 import { rowMac } from '../crypto/row-mac.ts';
+import { type Profile, profiles } from '../pki/profiles.ts';
 import { type CaRows, caRows } from '../store/ca/rows.ts';
 import type { CaStore, CaTx } from '../store/ca/tables.ts';
 import { appendLeaves } from '../store/log.ts';
@@ -23,6 +24,10 @@ export type Authority = {
   epoch: string;
   pki: Pki;
   urls: PkiUrls;
+  /** What subscribers' certificates are issued under from now on. */
+  profile: Profile;
+  /** OIDs. */
+  policies: readonly string[];
   feedKey: CaKey;
   /** The key that the token makes for the one-time code seed of this officer alone. The caller wipes it. */
   seedKey(officer: string): Promise<Buffer>;
@@ -53,9 +58,10 @@ export async function openRows(store: CaStore, token: CaToken): Promise<CaRows> 
  * @throws KysoError configuration — there was no ceremony on this store, or its keys are not in this token
  */
 export async function openAuthority(
-  options: Pick<Authority, 'store' | 'clock' | 'mode' | 'urls'> & { token: CaToken },
+  options: Pick<Authority, 'store' | 'clock' | 'mode' | 'urls'> &
+    Partial<Pick<Authority, 'profile' | 'policies'>> & { token: CaToken },
 ): Promise<Authority> {
-  const { token, ...given } = options;
+  const { token, profile = profiles.individual, policies = [], ...given } = options;
   const { store, clock } = given;
   const rows = await openRows(store, token);
   const epoch = await readSetting({ store, rows }, settingNames.epoch);
@@ -64,7 +70,7 @@ export async function openAuthority(
   }
   const keyOf = (label: string) => residentKey(token, label);
   return {
-    ...given,
+    ...{ ...given, profile, policies },
     rows,
     epoch,
     pki: await openPki({ store, rows, clock, keyOf }),

@@ -2,7 +2,7 @@ import { KysoError } from '../base/errors.ts';
 import type { Line as LineFields } from '../ipc/line.ts';
 import { type CertificateDraft, newSerialNumber } from '../pki/certificate.ts';
 import { type LintedTbs, lint } from '../pki/lint.ts';
-import { profiles, validityOf } from '../pki/profiles.ts';
+import { type Profile, profileNamed, validityOf } from '../pki/profiles.ts';
 import { importSpki, keyTypeOf } from '../pki/public-key.ts';
 import type { IssuedCertificate, Line } from '../store/ca/tables.ts';
 import type { CaAuthority } from './authorities.ts';
@@ -24,12 +24,12 @@ export async function draftLine(
   authority: Authority,
   line: Line,
 ): Promise<{ draft: CertificateDraft; linted: LintedTbs; issuer: CaAuthority; shard: string }> {
-  const { clock, pki, store } = authority;
+  const { clock, pki, store, policies } = authority;
   await assertLineProofs(authority, store.read, line);
   const fields: LineFields = JSON.parse(line.text);
   const procedure = procedures[fields.procedure];
   const before = await certificateBefore(authority, fields);
-  const profile = profiles.individual;
+  const profile = profileOf(authority, fields, before);
   const validity = procedure.validity === 'kept' ? 'new' : procedure.validity;
   const publicKey = await keyOf(authority, line, procedure.newKey);
   const issuer = pki.issuerOf(keyTypeOf(importSpki(publicKey)));
@@ -44,6 +44,7 @@ export async function draftLine(
       issuer: issuer.certificate,
       publicKey,
       procedure: validity,
+      policies,
       ...span,
       ...kept,
     },
@@ -51,6 +52,12 @@ export async function draftLine(
     urls: urlsIn(authority, issuer.id, shard),
   };
   return { draft, linted: await lint(draft), issuer, shard };
+}
+
+/** That of the installation; a certificate with the subject of the one before shows what that one did. */
+function profileOf({ profile }: Authority, line: LineFields, before?: IssuedCertificate): Profile {
+  const named = 'subject' in line && line.subject;
+  return (!named && before && profileNamed(before.profile)) || profile;
 }
 
 /** Where a certificate of this issuer and shard says that its status is. */
@@ -75,8 +82,9 @@ async function keyOf(authority: Authority, line: Line, isNew: boolean): Promise<
 }
 
 /**
- * The linted TBS of an intent that a former life of this process left; undefined when the same bytes no longer come
- * out (another issuing certificate, other addresses, another version of Kyso) or no longer pass.
+ * The linted TBS of an intent that a former life of this process left, under the profile and policies of its time;
+ * undefined when the same bytes no longer come out (another issuing certificate, other addresses, another version of
+ * Kyso) or no longer pass.
  */
 export async function lintAgain(
   authority: Authority,
@@ -84,9 +92,12 @@ export async function lintAgain(
   { procedure }: Line,
   intended: IssuedCertificate,
 ): Promise<LintedTbs | undefined> {
+  const profile = profileNamed(intended.profile);
+  if (!profile) return undefined;
   try {
     const linted = await lint({
-      profile: profiles.individual,
+      profile,
+      policies: JSON.parse(intended.policies),
       procedure: procedure === 'renew' ? 'renewed' : 'new',
       serialNumber: intended.serialNumber,
       subject: JSON.parse(intended.subject),

@@ -52,6 +52,7 @@ async function intend(authority: Authority, line: Line): Promise<LintedTbs | und
       serialNumber: draft.serialNumber,
       credential: line.credential,
       profile: draft.profile.name,
+      policies: JSON.stringify(draft.policies),
       subject: JSON.stringify(draft.subject),
       spki: Buffer.from(draft.publicKey),
       notBefore: draft.notBefore.getTime(),

@@ -15,6 +15,8 @@ export function hashOfLine(line: Line): string {
   return sha256(lineText(line)).toString('hex');
 }
 
+const everything = { ...profiles.individualVgca.shows, personalId: true };
+
 /** Whether an outside authority issues the certificate of a line. */
 export const isExternal = ({ text }: { text: string }): boolean => JSON.parse(text).authority === 'external';
 
@@ -27,6 +29,7 @@ export function subjectOf(line: Line, present?: Subject): Subject {
   const named = 'subject' in line && line.subject ? { ...line.subject, country: 'VN' as const } : present;
   const email = 'email' in line ? line.email : present?.email;
   const subject = { ...named, ...(email !== undefined && { email }) } as Subject;
-  encodeName(profiledSubject({ profile: profiles.individual, subject }));
+  // All of it is judged, whatever the profile shows.
+  encodeName(profiledSubject({ profile: { shows: everything }, subject }));
   return subject;
 }

@@ -3,7 +3,6 @@ import { newId } from '../base/ids.ts';
 import type { IssueLine, Line } from '../ipc/line.ts';
 import { profiledSubject } from '../pki/certificate.ts';
 import { encodeName } from '../pki/names.ts';
-import { profiles } from '../pki/profiles.ts';
 import type { CaTx, Credential, Line as LineRow } from '../store/ca/tables.ts';
 import { type Authority, record } from './context.ts';
 import { isExternal, subjectOf } from './line.ts';
@@ -53,12 +52,10 @@ export async function orderLine(authority: Authority, tx: CaTx, row: Row, organi
 }
 
 /** What the key's request asks for: the subject of the line. */
-async function requestedSubject({ rows }: Authority, tx: CaTx, line: Line): Promise<Buffer> {
+async function requestedSubject({ rows, profile }: Authority, tx: CaTx, line: Line): Promise<Buffer> {
   const before =
     line.procedure === 'issue' ? undefined : await rows.certificates.find(tx, { serialNumber: line.certificate });
-  return encodeName(
-    profiledSubject({ profile: profiles.individual, subject: subjectOf(line, before && JSON.parse(before.subject)) }),
-  );
+  return encodeName(profiledSubject({ profile, subject: subjectOf(line, before && JSON.parse(before.subject)) }));
 }
 
 /** Ends a line that cannot be carried out; what it had begun for its credential ends with it. */

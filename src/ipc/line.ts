@@ -5,8 +5,12 @@ import { Closed, Email, Id, KeyTypeField, OtpField, Phone, Text, UserId } from '
 export const LineSubject = Closed({
   commonName: Text(64),
   organisation: Text(64),
+  /** The provincial People's Committee above the organisation; in certificates of `individualVgca` (`pki.profile`). */
+  committee: Type.Optional(Text(64)),
   organisationalUnits: Type.Array(Text(64), { maxItems: 4 }),
   locality: Type.Optional(Text(128)),
+  /** In certificates of `individualCccd`. */
+  personalId: Type.Optional(Closed({ kind: Type.Literal('CCCD'), number: Type.String({ pattern: '^[0-9]{12}$' }) })),
 });
 
 /** Another authority than this one certifies the key; without it this one does. */

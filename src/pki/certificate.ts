@@ -45,7 +45,7 @@ export function newSerialNumber(): string {
 }
 
 /** The subject as this profile shows it: what its switches turn off is left out. */
-export function profiledSubject({ profile, subject }: Pick<CertificateDraft, 'profile' | 'subject'>): Subject {
+export function profiledSubject({ profile, subject }: { profile: Pick<Profile, 'shows'>; subject: Subject }): Subject {
   const { shows } = profile;
   const { country, commonName, locality, email, personalId } = subject;
   const committee = shows.committee ? subject.committee : undefined;

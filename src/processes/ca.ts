@@ -20,6 +20,7 @@ import { caContract } from '../ipc/ca-contract.ts';
 import { connectIpc } from '../ipc/client.ts';
 import { serveIpc } from '../ipc/server.ts';
 import { signerContract } from '../ipc/signer-contract.ts';
+import { profiles } from '../pki/profiles.ts';
 import { caDomain } from '../store/ca/tables.ts';
 import { sequenceLeaves } from '../store/log.ts';
 import { type Boot, keysFor, requireLink, requireSecret } from './boot.ts';
@@ -42,7 +43,11 @@ export async function startCaProcess(boot: Boot) {
   const token = await openToken(config, 'ca', tokenPin);
   const mode = config.mode === 'sandbox' ? 'sandbox' : 'production';
   await assertTokenOfStore(store, token, clock);
-  const authority = await openAuthority({ store, token, clock, mode, urls: pkiUrls(config) });
+  const { profile = 'individual', policies = [] } = config.pki ?? {};
+  const authority = await openAuthority({
+    ...{ store, token, clock, mode, urls: pkiUrls(config) },
+    ...{ profile: profiles[profile], policies },
+  });
   const signer = connectIpc({
     path: paths.socket('signer'),
     contract: signerContract,

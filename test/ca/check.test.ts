@@ -8,15 +8,20 @@ import { sandboxIssuer } from '../../src/ca/sandbox.ts';
 import { checkAuthority } from '../../src/cli/ca-check.ts';
 import type { CaContract } from '../../src/ipc/ca-contract.ts';
 import type { Handlers } from '../../src/ipc/contract.ts';
+import { profiles } from '../../src/pki/profiles.ts';
 import { readCertificate } from '../../src/pki/read.ts';
 import type { IssuedCertificate } from '../../src/store/ca/tables.ts';
 import { eq } from '../../src/store/drizzle.ts';
+import { openssl, pemFiles } from '../helpers/authority.ts';
 import { caToken, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
 import { issued as discarded } from '../helpers/issued.ts';
 import { rulesOnBothEngines } from '../helpers/rules.ts';
 import type { Stores } from '../helpers/stores.ts';
 
 const token = await caToken(t);
+
+const vgcaSubject = { ...line.subject, committee: 'ỦY BAN NHÂN DÂN TỈNH QUẢNG NGÃI', organisation: 'SỞ NỘI VỤ' };
+const cccdSubject = { ...line.subject, personalId: { kind: 'CCCD', number: '051190000001' } } as const;
 
 /** The checker over an authority without the processes between them. */
 function check(authority: Authority) {
@@ -75,6 +80,56 @@ await rulesOnBothEngines(t, {
     t.same(report.drift, []);
     t.equal(report.certificates, 5);
     t.ok(report.shards >= 2);
+  },
+
+  'certificates of every profile, with policies, pass under whatever is configured later': async (t, stores) => {
+    const signer = fakeSigner();
+    const { authority } = await newAuthority(stores, token, signer);
+    const feed = startFeed({ authority, signer: signer.peer, onError: (error) => t.fail(String(error)) });
+    t.teardown(() => feed.close());
+    const { rows, store, pki } = authority;
+    const [root, issuing] = ['root-1', 'issuing-ec-1'].map((id) => pki.byId(id)!.certificate);
+    const wanted = [
+      [
+        'individualVgca',
+        vgcaSubject,
+        ['2.16.704.1.1.1', '1.3.6.1.4.1.99999.1'],
+        /,OU=SỞ NỘI VỤ,O=ỦY BAN NHÂN DÂN TỈNH/,
+      ],
+      ['individualCccd', cccdSubject, ['1.3.6.1.4.1.99999.2'], /CCCD:051190000001/],
+      [
+        'individual',
+        { ...vgcaSubject, ...cccdSubject },
+        [],
+        /^emailAddress=[^=]*,CN=[^=]*,OU=[^=]*,O=[^=]*,L=[^=]*,C=VN$/,
+      ],
+    ] as const;
+    for (const [serial, [name, subject, policies, dn]] of wanted.entries()) {
+      const under = { ...authority, profile: profiles[name], policies };
+      const issuer = sandboxIssuer(under, feed, (error) => t.fail(String(error)));
+      const { certificates } = await check(authority);
+      await issuer.issue({ ...line, serial: serial + 1, subject });
+      const row = (await rows.certificates.list(store.read, { profile: name }))[0]!;
+      t.match(row, { policies: JSON.stringify(policies), status: 'issued' }, name);
+      t.match(readCertificate(row.certificate!).subjectDN, dn, name);
+      const files = pemFiles(t.testdir(), { root: root!, issuing: issuing!, own: row.certificate! });
+      const chain = ['-CAfile', files.root!, '-untrusted', files.issuing!, files.own!];
+      t.match(openssl('verify', '-x509_strict', '-check_ss_sig', ...chain), /OK/, name);
+      const shown = openssl('x509', '-in', files.own!, '-noout', '-text').matchAll(/Policy: ([\d.]+)/g);
+      t.strictSame(
+        [...shown].map(([, oid]) => oid),
+        [...policies],
+        name,
+      );
+      t.equal((await check(authority)).certificates, certificates + 1);
+    }
+    await publishAll(authority);
+    t.same((await check(authority)).drift, []);
+    const [first] = await rows.certificates.list(store.read, { profile: 'individualVgca' });
+    await rewrite(authority, first!, { policies: '["1.3.6.1.4.1.99999.9"]' });
+    t.match((await check(authority)).drift, [
+      { of: `certificate ${first!.serialNumber}`, problem: /the policies are those ordered/ },
+    ]);
   },
 
   'a certificate that is another than the one intended and logged is named': async (t, stores) => {

@@ -4,6 +4,7 @@ import { startFeed } from '../../src/ca/feed.ts';
 import { resumeRevocations } from '../../src/ca/revoke.ts';
 import { sandboxOrders } from '../../src/ca/sandbox.ts';
 import type { Line } from '../../src/ipc/line.ts';
+import { profiles } from '../../src/pki/profiles.ts';
 import { readCertificate } from '../../src/pki/read.ts';
 import type { Credential } from '../../src/store/ca/tables.ts';
 import { caToken, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
@@ -66,9 +67,10 @@ await rulesOnBothEngines(t, {
   },
 
   'a change: the same key and end, another subject, and the certificate before is revoked': async (t, stores) => {
-    const { signer, clock, certify, certificateOf, present } = await world(t, stores);
+    const { signer, clock, authority, certify, certificateOf, present } = await world(t, stores);
     const first = await certify({ procedure: 'issue', ...line });
     clock.advance(365 * day);
+    authority.profile = profiles.individualVgca;
     const subject = { ...line.subject, organisationalUnits: ['TRƯỜNG TIỂU HỌC HOA SEN'] };
     const changed = await certify({ procedure: 'change', ...present(first), subject, email: 'anh@songhong.vn' });
     const [before, after] = [await certificateOf(first.certificate!), await certificateOf(changed.certificate!)];
@@ -79,7 +81,7 @@ await rulesOnBothEngines(t, {
       'emailAddress=anh@songhong.vn,CN=Nguyễn Thị Ánh,OU=TRƯỜNG TIỂU',
     );
     t.match(before, { revocation: 'revoked', reason: 'superseded' });
-    t.match(after, { revocation: 'none' });
+    t.match(after, { revocation: 'none', profile: 'individualVgca' }, 'a subject of its own: as is configured now');
     t.strictSame(
       kindsOf(signer),
       ['subscriber', 'makeKey', 'certificate', 'certificate'],
@@ -88,13 +90,15 @@ await rulesOnBothEngines(t, {
   },
 
   'a rekey: another key for the same credential': async (t, stores) => {
-    const { signer, certify, certificateOf, present } = await world(t, stores);
+    const { signer, authority, certify, certificateOf, present } = await world(t, stores);
     const first = await certify({ procedure: 'issue', ...line });
+    authority.profile = profiles.individualVgca;
     const rekeyed = await certify({ procedure: 'rekey', ...present(first) });
     const [before, after] = [await certificateOf(first.certificate!), await certificateOf(rekeyed.certificate!)];
     t.equal(rekeyed.id, first.id);
     t.notOk(after.spki.equals(before.spki));
     t.equal(after.subject, before.subject);
+    t.equal(after.profile, 'individual', 'the same subject is shown in the same way, whatever is configured now');
     t.match(before, { revocation: 'revoked', reason: 'superseded' });
     t.match(rekeyed, { keyVersion: 2, status: 'active', line: null });
     const made = signer.orders.filter((order) => order.kind === 'makeKey');

@@ -49,6 +49,8 @@ t.test('an address that cannot stand in a certificate is refused', async (t) => 
     ...{ store: { engine: 'sqlite' }, instance: 'signer-1' },
   };
   t.ok(checkConfig({ ...good, pki: { url: 'http://pki.vn/pki', listen: { host: '::', port: 80 } } }, '/d'));
+  const issued = { profile: 'individualVgca', policies: ['2.16.704.1.1.1', '1.3.6.1.4.1.99999.1'] };
+  t.match(checkConfig({ ...good, pki: issued }, '/d').pki, issued);
   const wrong: [string, unknown][] = [
     ['over TLS: its check would need a check', { url: 'https://pki.vn/pki' }],
     ['a slash at its end', { url: 'http://pki.vn/pki/' }],
@@ -58,6 +60,11 @@ t.test('an address that cannot stand in a certificate is refused', async (t) => 
     ['no host', { url: 'http:///pki' }],
     ['port 0', { listen: { host: '::', port: 0 } }],
     ['an unknown member', { more: 1 }],
+    ['an authority’s profile', { profile: 'issuing' }],
+    ['a policy that is no OID', { policies: ['1.2.x'] }],
+    ['an OID that does not exist', { policies: ['1.40.1'] }],
+    ['anyPolicy', { policies: ['2.5.29.32.0'] }],
+    ['a policy twice', { policies: ['1.2.3', '1.2.3'] }],
   ];
   for (const [name, pki] of wrong)
     t.throws(() => checkConfig({ ...good, pki }, '/d'), { ...refused('configuration'), message: /\/pki/ }, name);

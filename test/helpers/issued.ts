@@ -27,7 +27,8 @@ export async function issued(
   const certificate = await signLinted(linted, issuer.key.sign);
   const row = await store.write((tx) =>
     rows.certificates.insert(tx, {
-      ...{ serialNumber, credential: `of-${serialNumber}`, profile: 'individual', subject: JSON.stringify(teacher) },
+      ...{ serialNumber, credential: `of-${serialNumber}`, profile: 'individual', policies: '[]' },
+      subject: JSON.stringify(teacher),
       ...{ spki, notBefore: notBefore.getTime(), notAfter: notAfter.getTime(), tbs: linted.tbs, certificate },
       ...{ status: 'issued', authority: issuer.id, shard, createdAt: clock.now() },
       ...{ revocation: 'none', reason: null, revokedBy: null, revokedAt: null },

@@ -31,6 +31,7 @@ CREATE TABLE "ca"."certificates" (
 	"serial_number" text PRIMARY KEY NOT NULL,
 	"credential" text NOT NULL,
 	"profile" text NOT NULL,
+	"policies" text NOT NULL,
 	"subject" text NOT NULL,
 	"spki" "bytea" NOT NULL,
 	"not_before" bigint NOT NULL,

@@ -5,7 +5,6 @@ import { certificateFields } from '../../pki/certificate-fields.ts';
 import { distinguishedName } from '../../pki/distinguished-name.ts';
 import { isValidAt } from '../../pki/issued-by.ts';
 import { encodeName, type Subject } from '../../pki/names.ts';
-import { profiles } from '../../pki/profiles.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { weaknessOf } from '../../pki/weak-key.ts';
 import type { Line } from '../../store/ca/tables.ts';
@@ -52,7 +51,7 @@ export async function importCertificate(authority: Authority, certificate: Buffe
   const weakness = weaknessOf(spki);
   if (weakness) throw refuse(`the key is weak: ${weakness}`);
   const subject = await lineSubject(authority, line);
-  assertSubject(distinguishedName(fields.subject), subject);
+  assertSubject(distinguishedName(fields.subject), profiledSubject({ profile: authority.profile, subject }));
   const issuers = await chainToAnchor(authority, certificate, offered, new Date(now));
   const chain = [certificate, ...issuers].map((der) => der.toString('base64'));
 
@@ -61,7 +60,8 @@ export async function importCertificate(authority: Authority, certificate: Buffe
       const locked = await rows.lines.lock(tx, { lineHash: line.lineHash, status: 'attested' });
       if (!locked) throw refuse('another certificate was imported for this line');
       await rows.certificates.insert(tx, {
-        ...{ serialNumber, credential: line.credential, profile: external, subject: JSON.stringify(subject), spki },
+        ...{ serialNumber, credential: line.credential, profile: external, policies: '[]' },
+        ...{ subject: JSON.stringify(subject), spki },
         ...{
           notBefore: validFrom.getTime(),
           notAfter: validTo.getTime(),
@@ -107,7 +107,7 @@ async function lineSubject({ rows, store }: Authority, { text }: Line): Promise<
 
 /** The outside authority may order the attributes as it likes, and spell them in other string types; nothing else. */
 function assertSubject(found: string, subject: Subject): void {
-  const wanted = distinguishedName(encodeName(profiledSubject({ profile: profiles.individual, subject })));
+  const wanted = distinguishedName(encodeName(subject));
   const parts = (name: string) => name.split(/(?<!\\),/).sort();
   const [have, want] = [parts(found), parts(wanted)];
   const without = (list: string[], other: string[]) =>

@@ -81,6 +81,8 @@ export const certificates = sqliteTable(
     serialNumber: text('serial_number').primaryKey(),
     credential: text('credential').notNull(),
     profile: text('profile').notNull(),
+    /** The OIDs of its policies, JSON. */
+    policies: text('policies').notNull(),
     subject: text('subject').notNull(),
     spki: bytes('spki').notNull(),
     notBefore: instant('not_before').notNull(),
