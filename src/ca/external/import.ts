@@ -11,7 +11,9 @@ import type { Line } from '../../store/ca/tables.ts';
 import { isConflict } from '../../store/failure.ts';
 import { type Authority, record } from '../context.ts';
 import { external } from '../crl-entries.ts';
+import { stillFollows } from '../issue.ts';
 import { isExternal, subjectOf } from '../line.ts';
+import { refuseLine } from '../lines.ts';
 import { appendOrder } from '../orders.ts';
 import { assertSubscriberCertificate } from './constraints.ts';
 import { chainToAnchor } from './trust.ts';
@@ -35,7 +37,7 @@ export async function waitingRequests({ rows, store }: Authority) {
  * Takes the certificate that an outside authority issued for a line of ours, and orders signer to install it: it leads to
  * an enrolled root, is for the attested key of a line that waits for it, names the line's subject, is a subscriber's, and
  * is valid now.
- * Answers the line; the same certificate again is refused as known.
+ * A line whose certificate before was revoked or held meanwhile ends instead. Answers the line; the same certificate again is refused as known.
  * @throws KysoError orderRefused — what is wrong with it; document — it is no certificate
  */
 export async function importCertificate(authority: Authority, certificate: Buffer, offered: Buffer[]): Promise<Line> {
@@ -56,9 +58,13 @@ export async function importCertificate(authority: Authority, certificate: Buffe
   const chain = [certificate, ...issuers].map((der) => der.toString('base64'));
 
   try {
-    return await store.write(async (tx) => {
+    const imported = await store.write(async (tx) => {
       const locked = await rows.lines.lock(tx, { lineHash: line.lineHash, status: 'attested' });
       if (!locked) throw refuse('another certificate was imported for this line');
+      if (!(await stillFollows(authority, tx, locked))) {
+        await refuseLine(authority, tx, locked, 'orderRefused');
+        return undefined;
+      }
       await rows.certificates.insert(tx, {
         ...{ serialNumber, credential: line.credential, profile: external, policies: '[]' },
         ...{ subject: JSON.stringify(subject), spki },
@@ -92,6 +98,8 @@ export async function importCertificate(authority: Authority, certificate: Buffe
       });
       return rows.lines.replace(tx, locked, { status: 'issued', certificate: serialNumber, certificateOrder });
     });
+    if (imported) return imported;
+    throw refuse('the certificate that this line follows was revoked or put on hold meanwhile: the line is refused');
   } catch (cause) {
     throw isConflict(cause)
       ? refuse(`a certificate of the serial number ${serialNumber} is known already`, cause)
