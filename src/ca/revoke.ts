@@ -125,10 +125,10 @@ async function begin(
  * credential was named and not a certificate (`whole`), also the next one, which signer does not have yet. Each gets the
  * first half of a command of its own, which `resumeRevocations` ends.
  */
-async function revokeOthers(
+export async function revokeOthers(
   authority: Authority,
   tx: CaTx,
-  cause: Command,
+  cause: Pick<Command, 'act' | 'reason' | 'level' | 'requestedBy' | 'at'>,
   of: IssuedCertificate,
   whole: boolean,
 ): Promise<void> {
@@ -143,8 +143,10 @@ async function revokeOthers(
     const other = await rows.certificates.lock(tx, { serialNumber, status: 'issued' });
     if (!other || other.revocation === 'revoked') continue;
     if (await rows.revocations.find(tx, { serialNumber, act: 'revoke', status: 'begun' })) continue;
-    const { version: _, mac: __, ...command } = { ...cause, id: newId(), serialNumber };
-    const begun = await rows.revocations.insert(tx, command);
+    const { act, reason, level, requestedBy, at } = cause;
+    const begun = await rows.revocations.insert(tx, {
+      ...{ id: newId(), serialNumber, credential: of.credential, act, reason, level, requestedBy, status: 'begun', at },
+    });
     await recordHalf(
       authority,
       tx,

@@ -10,8 +10,8 @@ import { again, interval, outsideHealth, pollOutside } from '../../src/ca/extern
 import { addTrustAnchor } from '../../src/ca/external/trust.ts';
 import { askOutside } from '../../src/ca/external/word.ts';
 import { startFeed } from '../../src/ca/feed.ts';
-import { hold, release, revoke } from '../../src/ca/revoke.ts';
-import { sandboxIssuer } from '../../src/ca/sandbox.ts';
+import { hold, release, resumeRevocations, revoke } from '../../src/ca/revoke.ts';
+import { sandboxIssuer, sandboxOrders } from '../../src/ca/sandbox.ts';
 import type { FeedPayload, Order } from '../../src/ipc/feed.ts';
 import { certificateAddresses } from '../../src/pki/addresses.ts';
 import { assembleRequest, readRequest, requestInfo } from '../../src/pki/csr.ts';
@@ -19,6 +19,7 @@ import { encodeName } from '../../src/pki/names.ts';
 import { readCertificate } from '../../src/pki/read.ts';
 import { newestFeedNumber } from '../../src/store/ca/feed-head.ts';
 import { caToken, type FakeSigner, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
+import { dying } from '../helpers/dying.ts';
 import { outcomes } from '../helpers/outcomes.ts';
 import { outsideCa } from '../helpers/outside-ca.ts';
 import { refused } from '../helpers/refused.ts';
@@ -96,6 +97,21 @@ async function setUp(t: Test, stores: Stores) {
       const { certificate: serialNumber } = await importCertificate(authority, certificate, [ca.issuing]);
       await carryOut(authority, feed, lineHash);
       return { credentialID, certificate, serialNumber: serialNumber! };
+    },
+    /** Another certificate for the key; answers its serial number. `meanwhile` is done while it is at the authority. */
+    async renewed(
+      of: { credentialID: string; serialNumber: string },
+      meanwhile: () => Promise<unknown> = async () => {},
+    ) {
+      const { credentialID, serialNumber: certificate } = of;
+      const order = sandboxOrders(authority);
+      const { lineHash } = await order({ procedure: 'renew', credentialID, certificate, authority: 'external' });
+      const [waiting] = await waitingRequests(authority);
+      const next = ca.issue(Buffer.from(waiting!.request, 'base64'));
+      await meanwhile();
+      const { certificate: serialNumber } = await importCertificate(authority, next, [ca.issuing]);
+      await carryOut(authority, feed, lineHash);
+      return serialNumber!;
     },
     async statuses() {
       feed.wake();
@@ -249,6 +265,77 @@ await rulesOnBothEngines(t, {
     await revoke(authority, { serialNumber, reason: 'deceased', by: operator });
     t.equal(await state(), 'revoked');
     t.same(await authority.rows.crlEntries.list(store.read, {}), []);
+  },
+
+  'S78: what is heard of a certificate that signer is only being sent reaches signer behind it': async (t, stores) => {
+    const world = await setUp(t, stores);
+    const { authority, ca, signer } = world;
+    await addTrustAnchor(authority, ca.root, 'tester');
+    const { request } = await world.ordered();
+    const certificate = ca.issue(request);
+    await importCertificate(authority, certificate, [ca.issuing]);
+    ca.say(certificate, 'certificateHold');
+    await world.poll();
+    t.match(await world.statuses(), [{ status: 'hold' }]);
+    t.same(
+      signer.orders.slice(-2).map(({ kind }) => kind),
+      ['certificate', 'status'],
+    );
+  },
+
+  'S78: a key that is compromised by the word about an earlier certificate ends with all of its certificates': async (
+    t,
+    stores,
+  ) => {
+    const world = await setUp(t, stores);
+    const { authority, ca, store } = world;
+    const first = await world.imported({ days: '90' });
+    const second = await world.renewed(first);
+    const state = async (serialNumber: string) =>
+      (await authority.rows.certificates.find(store.read, { serialNumber }))?.revocation;
+    ca.say(first.certificate, 'keyCompromise');
+    await world.poll();
+    t.match(await world.statuses(), [{ serialNumber: first.serialNumber, status: 'revoked', reason: 'keyCompromise' }]);
+    await resumeRevocations(authority);
+    t.same([await state(first.serialNumber), await state(second)], ['revoked', 'revoked']);
+    t.match((await world.statuses()).at(-1), { serialNumber: second, status: 'revoked', reason: 'keyCompromise' });
+  },
+
+  'S78: an outside certificate that follows one which was held or revoked meanwhile is not taken': async (
+    t,
+    stores,
+  ) => {
+    const world = await setUp(t, stores);
+    const { authority, store } = world;
+    const first = await world.imported({ days: '90' });
+    const { serialNumber } = first;
+    await t.rejects(
+      world.renewed(first, () => revoke(authority, { serialNumber, reason: 'deceased', by: operator })),
+      { kind: 'orderRefused', message: /follows was revoked/ },
+    );
+    t.same((await authority.rows.lines.list(store.read, {})).map(({ status }) => status).sort(), ['active', 'refused']);
+    t.equal((await authority.rows.certificates.list(store.read, { authority: 'external' })).length, 1);
+    t.match(await authority.rows.credentials.find(store.read, { id: first.credentialID }), { line: null });
+  },
+
+  'an outside word waits until a command of our own is done with the certificate': async (t, stores) => {
+    const world = await setUp(t, stores);
+    const { authority, ca, store } = world;
+    const { certificate, serialNumber } = await world.imported();
+    const state = async () => (await authority.rows.certificates.find(store.read, { serialNumber }))?.revocation;
+    const dead = dying(authority, 1, false).authority;
+    await t.rejects(hold(dead, { serialNumber, reason: 'organisationRequest', by: operator }), /killed/);
+    ca.say(certificate, 'keyCompromise');
+    await world.poll();
+    t.equal(await state(), 'none', 'our command is half done');
+    await resumeRevocations(authority);
+    t.equal(await state(), 'hold');
+    await world.poll();
+    t.equal(await state(), 'revoked', 'in the very next round');
+    t.same(
+      (await world.statuses()).map((order) => order.kind === 'status' && order.status),
+      ['hold', 'revoked'],
+    );
   },
 
   'a source that is away, lies or is too long changes nothing, and its age is told': async (t, stores) => {

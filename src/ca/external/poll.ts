@@ -1,10 +1,11 @@
 import { allOf } from '../../base/all-of.ts';
 import { kindOf } from '../../base/errors.ts';
 import { dueExternal } from '../../store/ca/external.ts';
-import type { CaTx, IssuedCertificate } from '../../store/ca/tables.ts';
+import type { CaTx } from '../../store/ca/tables.ts';
 import { type Authority, record } from '../context.ts';
 import { external } from '../crl-entries.ts';
 import { appendOrder } from '../orders.ts';
+import { lockCertificate, revokeOthers } from '../revoke.ts';
 import type { Fetch } from './fetch.ts';
 import { listsOf } from './lists.ts';
 import { askOutside, type Sources, type Word } from './word.ts';
@@ -47,12 +48,17 @@ async function pollOne(authority: Authority, sources: Sources, serialNumber: str
     }
   }
   await store.write(async (tx) => {
-    const certificate = await rows.certificates.lock(tx, { serialNumber });
+    const locked = await lockCertificate(authority, tx, { serialNumber });
     const state = await rows.externalCertificates.lock(tx, { serialNumber });
-    if (!certificate || !state) return;
+    if (!state) return;
+    // Between the halves of a command of ours nothing else may come: the next round asks again.
+    if (await rows.revocations.find(tx, { serialNumber, status: 'begun' })) {
+      await rows.externalCertificates.replace(tx, state, { nextAt: clock.now() });
+      return;
+    }
     // An older word than the one that counts is somebody's who plays it again.
     const newer = word && word.sourceAt >= (state.sourceAt ?? 0) ? word : undefined;
-    if (newer) await obey(authority, tx, certificate, newer);
+    if (newer) await obey(authority, tx, locked, newer);
     const final = over || newer?.state === 'revoked';
     const nextAt = final ? null : clock.now() + (failure === undefined ? interval : again);
     const heard = newer && { sourceAt: newer.sourceAt };
@@ -62,9 +68,14 @@ async function pollOne(authority: Authority, sources: Sources, serialNumber: str
   if (failure !== undefined) throw failure;
 }
 
-/** What its authority says counts, except that nothing brings a revoked one back, and a hold of our own stays ours. */
-async function obey(authority: Authority, tx: CaTx, certificate: IssuedCertificate, word: Word): Promise<void> {
-  const { rows } = authority;
+type Locked = Awaited<ReturnType<typeof lockCertificate>>;
+
+/**
+ * What its authority says counts, except that nothing brings a revoked one back, and a hold of our own stays ours. A key
+ * that is compromised ends whichever of its certificates says so, and takes the others with it.
+ */
+async function obey(authority: Authority, tx: CaTx, { certificate, current }: Locked, word: Word): Promise<void> {
+  const { rows, clock } = authority;
   const { serialNumber, credential: id, revocation, revokedBy } = certificate;
   const lifts = word.state === 'none' && revocation === 'hold' && revokedBy === external;
   const worsens = word.state === 'revoked' ? revocation !== 'revoked' : word.state === 'hold' && revocation === 'none';
@@ -72,11 +83,14 @@ async function obey(authority: Authority, tx: CaTx, certificate: IssuedCertifica
   const { state, reason, revokedAt, sourceAt } = word;
   const facts = lifts ? { reason: null, revokedBy: null, revokedAt: null } : { reason, revokedBy: external, revokedAt };
   await rows.certificates.replace(tx, certificate, { revocation: state, ...facts });
-  const credential = await rows.credentials.find(tx, { id });
   const status = state === 'none' ? 'good' : state;
-  const current = credential?.certificate === serialNumber;
-  if (current)
+  const compromised = state === 'revoked' && reason === 'keyCompromise';
+  if (current || compromised)
     await appendOrder(authority, tx, { kind: 'status', credentialID: id, serialNumber, status, reason, sourceAt });
+  if (compromised) {
+    const cause = { act: 'revoke', reason, level: external, requestedBy: external, at: revokedAt ?? clock.now() };
+    await revokeOthers(authority, tx, cause, certificate, false);
+  }
   const detail = { serialNumber, status, reason, sourceAt, current };
   await record(authority, tx, { event: 'certificate.outside', result: 'done', credential: id, detail });
 }
