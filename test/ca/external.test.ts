@@ -3,20 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import canonicalize from 'canonicalize';
 import t, { type Test } from 'tap';
 import { carryOut } from '../../src/ca/carry-out.ts';
-import { isPrivate, outsideFetch } from '../../src/ca/external/fetch.ts';
+import { outsideFetch } from '../../src/ca/external/fetch.ts';
 import { importCertificate, waitingRequests } from '../../src/ca/external/import.ts';
-import { atOnce, listsOf } from '../../src/ca/external/lists.ts';
 import { again, interval, outsideHealth, pollOutside } from '../../src/ca/external/poll.ts';
 import { addTrustAnchor } from '../../src/ca/external/trust.ts';
-import { askOutside } from '../../src/ca/external/word.ts';
 import { startFeed } from '../../src/ca/feed.ts';
 import { hold, release, resumeRevocations, revoke } from '../../src/ca/revoke.ts';
 import { sandboxIssuer, sandboxOrders } from '../../src/ca/sandbox.ts';
 import type { FeedPayload, Order } from '../../src/ipc/feed.ts';
-import { certificateAddresses } from '../../src/pki/addresses.ts';
 import { assembleRequest, readRequest, requestInfo } from '../../src/pki/csr.ts';
 import { encodeName } from '../../src/pki/names.ts';
-import { readCertificate } from '../../src/pki/read.ts';
 import { newestFeedNumber } from '../../src/store/ca/feed-head.ts';
 import { caToken, type FakeSigner, fakeSigner, line, newAuthority } from '../helpers/certification-authority.ts';
 import { dying } from '../helpers/dying.ts';
@@ -366,48 +362,4 @@ await rulesOnBothEngines(t, {
     await world.poll();
     t.match(await outsideHealth(authority), { failing: 0 });
   },
-});
-
-t.test('S92: a long list is read once for all who name it, and other work goes on meanwhile', async (t) => {
-  const ca = await outsideCa(t);
-  const { requestFor } = requestingKey();
-  const name = encodeName({ country: 'VN', commonName: 'Ánh', organisation: 'X', organisationalUnits: [] });
-  const certificates = Array.from({ length: 5 }, () => ca.issue(requestFor(name), { crlOnly: true }));
-  ca.revokeOthers(5 * atOnce);
-  ca.say(certificates[4]!, 'keyCompromise');
-  const url = certificateAddresses(certificates[0]!).crls[0]!;
-  const crl = await fetch(url, { most: 20_000_000 });
-  const lists = listsOf(async () => crl, new Set(certificates.map((der) => readCertificate(der).serialNumber)));
-  const sources = { fetch, lists };
-  let [turns, over] = [0, false];
-  const turn = () => {
-    turns += 1;
-    if (!over) setImmediate(turn);
-  };
-  setImmediate(turn);
-  const words = await Promise.all(certificates.map((der) => askOutside(sources, der, ca.issuing, Date.now())));
-  over = true;
-  t.same(
-    words.map(({ state }) => state),
-    ['none', 'none', 'none', 'none', 'revoked'],
-  );
-  t.ok(turns >= 5, 'a turn for every part of the list');
-  t.ok(turns <= 10, `the list was read once: ${turns} turns`);
-});
-
-t.test('what stands in a certificate does not lead behind our walls', async (t) => {
-  const guarded = outsideFetch({ privateAddresses: false });
-  for (const url of [
-    'http://127.0.0.1:1/',
-    'http://[::1]:1/',
-    'http://localhost:1/',
-    'http://10.1.2.3/',
-    'http://169.254.169.254/',
-  ])
-    await t.rejects(guarded(url, { most: 10 }), { message: /private address/ }, url);
-  for (const url of ['https://example.org/', 'file:///etc/passwd', 'http://a@example.org/'])
-    await t.rejects(guarded(url, { most: 10 }), { message: /plain HTTP/ }, url);
-  for (const address of ['::ffff:10.0.0.1', 'fd00::1', 'fe80::1', '0.0.0.0', '192.168.1.1', '224.0.0.1'])
-    t.ok(isPrivate(address), address);
-  for (const address of ['203.162.0.1', '2405:4800::1']) t.notOk(isPrivate(address), address);
 });
